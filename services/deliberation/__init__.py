@@ -1,0 +1,1 @@
+"""Deliberation: who decides, by which right, and what was decided."""

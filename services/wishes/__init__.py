@@ -1,0 +1,1 @@
+"""Wishes: what residents ask for, from the first word to the answer."""

@@ -1,0 +1,1 @@
+"""What every service shares: pure words (decider), the published language (contracts), the kit."""

@@ -1,0 +1,1 @@
+"""The published language: the envelope, ids, topics, and the events of every public stream."""

@@ -1,0 +1,1 @@
+"""Machinery with no word of the domain: the log, its writer, what carries and folds it."""

@@ -1,0 +1,275 @@
+"""From a submission to staged events, a receipt and an answer: the pure half of the writer."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from shared.contracts.envelope import EVENT_BYTES_MAX
+from shared.decider import Asked, Command, Decider, Fact, Read, Refused, RefusalKind, States, To
+from shared.kit.overlay import Overlay, OverlayStates
+from shared.kit.ports import Clock, Ids, KnownReceipt, NewEvent, Receipt
+from shared.kit.submission import Accepted, Answer, KeyReused, Refusal, Submission
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class VersionDiffers(Refused):
+    """The resource has changed since the version you named in If-Match."""
+
+    kind = RefusalKind.VERSION
+
+
+class NotFound(Refused):
+    """There is no such resource in this scope."""
+
+    kind = RefusalKind.NOT_FOUND
+
+
+class OccurredInTheFuture(Refused):
+    """What you enter as having happened lies in the future."""
+
+    kind = RefusalKind.INVALID
+
+
+class EventTooLarge(Refused):
+    """The command would make an event above the size limit."""
+
+    kind = RefusalKind.INVALID
+
+
+class Guard(Protocol):
+    """Says who may: reads the directory's streams, and finds the grant that allows a command."""
+
+    def reads(self, submission: Submission) -> Sequence[Read[Any]]:
+        """Name the streams that are needed for certain."""
+        ...
+
+    def authorise(self, submission: Submission, states: States, at: datetime) -> tuple[str, str]:
+        """Give (resident, grant id); raise Needs or Refused."""
+        ...
+
+
+class _Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a receipt remembers: enough to give the same answer again."""
+
+    stream: str = ""
+    version: int = 0
+    scope: str = ""
+    refusal: str = ""
+    kind: str = ""
+    text: str = ""
+    details: dict[str, Any] = {}
+
+
+_OUTCOMES: Final = msgspec.json.Decoder(_Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A command's place in its batch: events staged, and what its receipt will say."""
+
+    submission: Submission
+    outcome: _Outcome
+    events: int
+    last: int
+
+    def answer(self, epoch: int, base: int) -> Answer:
+        """Give the answer, now that the batch is in the log after position `base`."""
+        return _answer(self.outcome, self.events, epoch, base + self.last, replayed=False)
+
+
+class Deciding:
+    """Decides submissions, in order, on an overlay."""
+
+    def __init__(
+        self,
+        *,
+        deciders: Iterable[Decider[Any, Any]],
+        public_types: frozenset[str],
+        guard: Guard,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._deciders: Mapping[type[Command], Decider[Any, Any]] = {
+            command: decider for decider in deciders for command in decider.commands
+        }
+        self._public_types = public_types
+        self._guard = guard
+        self._clock = clock
+        self._ids = ids
+
+    def reads(self, submission: Submission) -> list[Read[Any]]:
+        """Name every stream that this command is known to read before it is decided."""
+        decider = self._deciders[type(submission.command)]
+        reads = [Read(decider.target(submission.command), decider.view)]
+        reads.extend(decider.reads(submission.command))
+        if submission.caller is not None:
+            reads.extend(self._guard.reads(submission))
+        return reads
+
+    def decide(self, submission: Submission, overlay: Overlay) -> Decided:
+        """Decide one command and stage its events and receipt; raise `Needs`.
+
+        A rule's command that wrote nothing leaves no receipt.
+        """
+        before = len(overlay.batch.events)
+        states = OverlayStates(overlay)
+        try:
+            events = self._events(submission, overlay, states)
+            overlay.stage(events)
+            outcome = self._accepted(submission, overlay)
+        except Refused as refused:
+            outcome = _Outcome(
+                refusal=refused.code(),
+                kind=refused.kind.value,
+                text=refused.text(),
+                details=refused.details,
+            )
+        written = len(overlay.batch.events) - before
+        decided = Decided(submission, outcome, written, before + written)
+        if submission.caller is not None or written:
+            self._stage_receipt(decided, overlay, before)
+        return decided
+
+    def _events(
+        self, submission: Submission, overlay: Overlay, states: States
+    ) -> list[tuple[NewEvent, Fact | None]]:
+        at = self._clock.now()
+        command = submission.command
+        decider = self._deciders[type(command)]
+        resident, grant_id = "", ""
+        if submission.caller is not None:
+            resident, grant_id = self._guard.authorise(submission, states, at)
+        occurred_at = submission.occurred_at or at
+        if occurred_at > at:
+            raise OccurredInTheFuture
+        target = decider.target(command)
+        state = states.get(target, decider.view)
+        head = overlay.head(target)
+        assert head is not None
+        if head.version and head.scope != submission.scope:
+            raise NotFound
+        if submission.expected_version not in (None, head.version):
+            raise VersionDiffers(version=head.version)
+        asked = Asked(
+            at=at,
+            occurred_at=occurred_at,
+            scope=submission.scope,
+            resident=resident,
+            on_behalf_of=submission.on_behalf_of,
+            channel=submission.channel,
+        )
+        decisions = decider.decide(command, state, states, asked)
+        return self._numbered(submission, asked, grant_id, decisions, overlay)
+
+    def _numbered(
+        self,
+        submission: Submission,
+        asked: Asked,
+        grant_id: str,
+        decisions: Sequence[To],
+        overlay: Overlay,
+    ) -> list[tuple[NewEvent, Fact | None]]:
+        versions: dict[str, int] = {}
+        events: list[tuple[NewEvent, Fact | None]] = []
+        for decision in decisions:
+            stream = decision.stream
+            head = overlay.head(stream)
+            if head is None:
+                message = f"{type(submission.command).__name__} writes a stream it did not read"
+                raise LookupError(message)
+            version = versions.get(stream, head.version) + 1
+            versions[stream] = version
+            data = decision.event.model_dump_json()
+            if len(data) > EVENT_BYTES_MAX // 4 and len(data.encode()) > EVENT_BYTES_MAX:
+                raise EventTooLarge(bytes_max=EVENT_BYTES_MAX)
+            type_name = decision.event.type_name()
+            event = NewEvent(
+                stream=stream,
+                version=version,
+                event_id=self._ids.new(),
+                type=type_name,
+                scope=head.scope or submission.scope,
+                occurred_at=asked.occurred_at,
+                at=asked.at,
+                correlation_id=submission.correlation_id,
+                data=data,
+                public=type_name in self._public_types,
+                actor=asked.resident,
+                on_behalf_of=asked.on_behalf_of,
+                channel=asked.channel,
+                grant_id=grant_id,
+                command_id=submission.command_id,
+                causation_id=submission.causation_id,
+                traceparent=submission.traceparent,
+            )
+            fact = Fact(
+                stream=stream,
+                version=version,
+                scope=event.scope,
+                occurred_at=asked.occurred_at,
+                at=asked.at,
+                event=decision.event,
+                event_id=str(event.event_id),
+                actor=asked.resident,
+            )
+            events.append((event, fact))
+        return events
+
+    def _accepted(self, submission: Submission, overlay: Overlay) -> _Outcome:
+        target = self._deciders[type(submission.command)].target(submission.command)
+        head = overlay.head(target)
+        assert head is not None
+        return _Outcome(stream=target, version=head.version, scope=submission.scope)
+
+    def _stage_receipt(self, decided: Decided, overlay: Overlay, before: int) -> None:
+        submission = decided.submission
+        overlay.batch.receipts.append(
+            Receipt(
+                command_id=submission.command_id,
+                fingerprint=submission.fingerprint,
+                outcome=_ENCODER.encode(decided.outcome).decode(),
+                first=before + 1 if decided.events else before,
+                events=decided.events,
+            )
+        )
+        if decided.events:
+            overlay.batch.secrets.extend(submission.secrets)
+
+
+def replay(known: KnownReceipt, submission: Submission) -> Answer:
+    """Give the stored answer again, or tell that the key was used for another request."""
+    if not hmac.compare_digest(known.fingerprint, submission.fingerprint):
+        return KeyReused()
+    outcome = _OUTCOMES.decode(known.outcome)
+    return _answer(outcome, known.events, known.epoch, known.position, replayed=True)
+
+
+def _answer(
+    outcome: _Outcome, events: int, epoch: int, position: int, *, replayed: bool
+) -> Answer:
+    if outcome.refusal:
+        return Refusal(
+            code=outcome.refusal,
+            kind=outcome.kind,
+            text=outcome.text,
+            details=outcome.details,
+            epoch=epoch,
+            position=position,
+            replayed=replayed,
+        )
+    return Accepted(
+        stream=outcome.stream,
+        version=outcome.version,
+        events=events,
+        epoch=epoch,
+        position=position,
+        scope=outcome.scope,
+        replayed=replayed,
+    )

@@ -1,0 +1,12 @@
+"""A real PostgreSQL and a real Apache Kafka as child processes, without Docker or installation.
+
+For the demo, the tests and a developer's machine; production brings its own. The servers come
+from the development dependencies (a PostgreSQL wheel, a JRE wheel, Kafka's published jars).
+"""
+
+from shared.kit.embedded.kafka import EmbeddedKafka
+from shared.kit.embedded.polling import ServerFault
+from shared.kit.embedded.postgres import EmbeddedPostgres
+from shared.kit.embedded.site import Servers, Site, SiteBusy
+
+__all__ = ["EmbeddedKafka", "EmbeddedPostgres", "ServerFault", "Servers", "Site", "SiteBusy"]

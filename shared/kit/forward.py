@@ -1,0 +1,164 @@
+"""One door for commands: to the writer here, or to wherever the lease says it is.
+
+A replica forwards a submission with its personal texts already sealed and the fingerprint of the
+client's own request. A replica that is asked and does not lead answers 421; then, and when a
+connection breaks, the lease is asked again and the same submission is sent again until its
+deadline: its command id makes that safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import httpx
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.decider import Command
+from shared.kit.lease import Holding
+from shared.kit.ports import Secret
+from shared.kit.submission import (
+    Accepted,
+    Answer,
+    Caller,
+    Fault,
+    KeyReused,
+    Refusal,
+    Submission,
+    Unavailable,
+)
+
+PATH: Final = "/internal/v1/submissions"
+_SECRET_HEADER: Final = "cogov-internal"
+_log: Final = structlog.get_logger()
+_NO_WRITER: Final = Unavailable("writer_moving", "The writer is moving to another replica.")
+_MISDIRECTED: Final = 421
+_ANSWERS: Final = msgspec.json.Decoder(Accepted | Refusal | Unavailable | Fault | KeyReused)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class _Forwarded(msgspec.Struct, frozen=True):
+    command_id: UUID
+    fingerprint: bytes
+    scope: str
+    command: msgspec.Raw
+    caller: Caller | None
+    correlation_id: UUID
+    channel: str
+    on_behalf_of: str
+    occurred_at: datetime | None
+    expected_version: int | None
+    secrets: tuple[Secret, ...]
+    causation_id: UUID | None
+    traceparent: str
+
+
+class SubmissionCodec:
+    """Submissions as JSON, for the commands of one service."""
+
+    def __init__(self, commands: Iterable[type[Command]]) -> None:
+        union: Any = None
+        for command in commands:
+            union = command if union is None else union | command
+        self._commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(union)
+        self._forwarded = msgspec.json.Decoder(_Forwarded)
+
+    def encode(self, submission: Submission) -> bytes:
+        """Write a submission."""
+        fields = {
+            name: getattr(submission, name)
+            for name in _Forwarded.__struct_fields__
+            if name != "command"
+        }
+        raw = msgspec.Raw(_ENCODER.encode(submission.command))
+        return _ENCODER.encode(_Forwarded(command=raw, **fields))
+
+    def decode(self, body: bytes) -> Submission:
+        """Read one; raises msgspec.DecodeError or ValidationError."""
+        forwarded = self._forwarded.decode(body)
+        fields = {
+            name: getattr(forwarded, name)
+            for name in _Forwarded.__struct_fields__
+            if name != "command"
+        }
+        return Submission(command=self._commands.decode(forwarded.command), **fields)
+
+
+class LocalWriter(Protocol):
+    """The writer of this process, while it leads."""
+
+    async def submit(self, submission: Submission) -> Answer:
+        """Decide and answer."""
+        ...
+
+
+class Door:
+    """Where every command of this process enters."""
+
+    def __init__(
+        self,
+        *,
+        codec: SubmissionCodec,
+        who_leads: Callable[[], Awaitable[Holding | None]],
+        client: httpx.AsyncClient,
+        secret: str,
+        deadline_s: float,
+    ) -> None:
+        self._codec = codec
+        self._who_leads = who_leads
+        self._client = client
+        self._secret = secret
+        self._deadline_s = deadline_s
+        self.local: LocalWriter | None = None
+
+    async def submit(self, submission: Submission) -> Answer:
+        """Send a command to the writer, wherever it is, until the deadline."""
+        if self.local is not None:
+            return await self.local.submit(submission)
+        body = self._codec.encode(submission)
+        answer: Answer = _NO_WRITER
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                while True:
+                    answer = await self._try_once(submission, body)
+                    if answer != _NO_WRITER:
+                        return answer
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            return answer
+
+    async def _try_once(self, submission: Submission, body: bytes) -> Answer:
+        if self.local is not None:
+            return await self.local.submit(submission)
+        try:
+            leader = await self._who_leads()
+            if leader is None:
+                return _NO_WRITER
+            response = await self._client.post(
+                f"{leader.address}{PATH}", content=body, headers={_SECRET_HEADER: self._secret}
+            )
+        except (httpx.TransportError, OSError) as error:
+            _log.info("command.forwarding_failed", error=type(error).__name__)
+            return _NO_WRITER
+        if response.status_code == _MISDIRECTED:
+            return _NO_WRITER
+        response.raise_for_status()
+        return _ANSWERS.decode(response.content)
+
+    async def receive(self, request: Request) -> Response:
+        """Take a forwarded submission: answer it here, or 421 when this is not the writer."""
+        given = request.headers.get(_SECRET_HEADER, "")
+        if not hmac.compare_digest(given.encode(), self._secret.encode()):
+            return Response(status_code=404)
+        if self.local is None:
+            return Response(status_code=_MISDIRECTED)
+        submission = self._codec.decode(await request.body())
+        answer = await self.local.submit(submission)
+        return Response(_ENCODER.encode(answer), media_type="application/json")

@@ -1,0 +1,159 @@
+"""The lease: who may write (or project) now, on the database's clock (ADR 2).
+
+Taking the writer's lease raises the epoch in the lease **and** in the log's head row in one
+transaction, so a paused writer that wakes late changes nothing. A thread with a connection of its
+own renews at a third of the lease's time and stops renewing when the process's event loop has not
+ticked for half of it: a hung process must not stay the writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+
+_log: Final = structlog.get_logger()
+
+_TAKE: Final = """
+INSERT INTO kit.lease AS l (role, holder, address, epoch, until, revision)
+VALUES ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 second', $5)
+ON CONFLICT (role) DO UPDATE
+SET holder = excluded.holder, address = excluded.address, epoch = l.epoch + 1,
+    until = excluded.until, revision = excluded.revision
+WHERE l.until < clock_timestamp() AND l.revision <= excluded.revision
+RETURNING l.epoch
+"""
+_FENCE: Final = "UPDATE kit.head SET epoch = $1 WHERE epoch < $1"
+_RENEW: Final = """
+UPDATE kit.lease SET until = clock_timestamp() + $3 * interval '1 second'
+WHERE role = $1 AND holder = $2 AND until >= clock_timestamp()
+RETURNING epoch
+"""
+_RELEASE: Final = """
+UPDATE kit.lease SET until = clock_timestamp() - interval '1 second'
+WHERE role = $1 AND holder = $2
+"""
+_WHO: Final = """
+SELECT l.holder, l.address, l.epoch FROM kit.lease AS l
+WHERE l.role = $1 AND l.until >= clock_timestamp()
+"""
+
+WRITE: Final = "write"
+PROJECT: Final = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """What a holder asks for: `revision` is the highest contract revision it can write."""
+
+    dsn: str
+    role: str
+    holder: str
+    address: str
+    seconds: float
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Who holds a lease now, where commands are to be sent, and since which epoch."""
+
+    holder: str
+    address: str
+    epoch: int
+
+
+async def who_holds(connection: asyncpg.Pool | asyncpg.Connection, role: str) -> Holding | None:
+    """Give the present holder of a role; None while nobody holds it."""
+    row = await connection.fetchrow(_WHO, role)
+    return None if row is None else Holding(row["holder"], row["address"], row["epoch"])
+
+
+class Lease:
+    """A lease that is taken once and then kept by a thread until it is lost or released."""
+
+    def __init__(self, terms: LeaseTerms) -> None:
+        self._terms = terms
+        self._ticked = time.monotonic()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    async def take(self) -> int | None:
+        """Try to take the lease; give the new epoch, or None while another holds it."""
+        terms = self._terms
+        connection = await asyncpg.connect(terms.dsn, timeout=5, command_timeout=5)
+        try:
+            async with connection.transaction():
+                epoch: int | None = await connection.fetchval(
+                    _TAKE, terms.role, terms.holder, terms.address, terms.seconds, terms.revision
+                )
+                if epoch is not None and terms.role == WRITE:
+                    await connection.execute(_FENCE, epoch)
+        finally:
+            await connection.close()
+        return epoch
+
+    def keep(self, on_lost: Callable[[str], None]) -> None:
+        """Start renewing; `on_lost(reason)` is called in this event loop, once."""
+        loop = asyncio.get_running_loop()
+        self._ticked = time.monotonic()
+
+        def lost(reason: str) -> None:
+            loop.call_soon_threadsafe(on_lost, reason)
+
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._renew(lost)), name="lease", daemon=True
+        )
+        self._thread.start()
+
+    def tick(self) -> None:
+        """Say that the event loop is alive; call it several times a second."""
+        self._ticked = time.monotonic()
+
+    async def release(self) -> None:
+        """Give the lease back at once, so that a standby need not wait."""
+        self._stop.set()
+        thread = self._thread
+        if thread is not None:
+            await asyncio.to_thread(thread.join, 5)
+        connection = await asyncpg.connect(self._terms.dsn, timeout=5, command_timeout=5)
+        try:
+            await connection.execute(_RELEASE, self._terms.role, self._terms.holder)
+        finally:
+            await connection.close()
+
+    async def _renew(self, lost: Callable[[str], None]) -> None:
+        terms = self._terms
+        held_until = time.monotonic() + terms.seconds
+        connection: asyncpg.Connection | None = None
+        while not self._stop.wait(min(terms.seconds / 3, 0.25) if connection is None
+                                  else terms.seconds / 3):
+            if time.monotonic() - self._ticked > terms.seconds / 2:
+                lost("the event loop stood still")
+                return
+            asked_at = time.monotonic()
+            try:
+                if connection is None:
+                    connection = await asyncpg.connect(terms.dsn, timeout=2, command_timeout=2)
+                epoch = await connection.fetchval(
+                    _RENEW, terms.role, terms.holder, terms.seconds
+                )
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                connection = None
+                _log.warning("lease.renewal_failed", role=terms.role, error=type(error).__name__)
+                if time.monotonic() > held_until:
+                    lost("the database could not be reached")
+                    return
+                continue
+            if epoch is None:
+                lost("another holder took it")
+                return
+            held_until = asked_at + terms.seconds
+        if connection is not None:
+            await connection.close()

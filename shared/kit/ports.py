@@ -1,0 +1,367 @@
+"""The ports: what the writer, the relay, ingest and the projector need of the world.
+
+Each has a real implementation (Postgres, Kafka, the operating system) and, for unit tests and the
+simulation, one in memory; both pass one conformance suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event about to be appended; `data` is JSON text. `source` is null for our own."""
+
+    stream: str
+    version: int
+    event_id: UUID
+    type: str
+    scope: str
+    occurred_at: datetime
+    at: datetime
+    correlation_id: UUID
+    data: str
+    public: bool
+    actor: str = ""
+    on_behalf_of: str = ""
+    channel: str = ""
+    grant_id: str = ""
+    command_id: UUID | None = None
+    causation_id: UUID | None = None
+    traceparent: str = ""
+    source: str | None = None
+    source_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(NewEvent):
+    """An event of the log, with what the append gave it."""
+
+    position: int = 0
+    recorded_at: datetime = datetime.min
+    epoch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """What `kit.stream` knows of a stream; version 0: it does not exist."""
+
+    version: int = 0
+    last_event_id: UUID | None = None
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCheck:
+    """A stream a batch read (`version` null) or wrote (its new version and last event)."""
+
+    stream: str
+    expected: int
+    version: int | None = None
+    last_event_id: UUID | None = None
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was answered to a command; `first` counts from 1 within the batch, 0 with no events."""
+
+    command_id: UUID
+    fingerprint: bytes
+    outcome: str
+    first: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReceipt:
+    """A stored receipt; `position` is that of its last event (the log's head for a refusal)."""
+
+    command_id: UUID
+    fingerprint: bytes
+    outcome: str
+    epoch: int
+    position: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """A state to store; `state` is JSON text."""
+
+    stream: str
+    view: str
+    revision: int
+    version: int
+    state: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A sealed personal text; only the vault can open it."""
+
+    record: UUID
+    field: str
+    subject: UUID
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """The new place of a heard partition; `expected` null: it was never heard before."""
+
+    topic: str
+    part: int
+    generation: int
+    expected: int | None
+    next: int
+    source_position: int = 0
+    source_epoch: int = 0
+    source_time: datetime | None = None
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not become an event, bytes and all; `headers` is JSON text."""
+
+    topic: str
+    part: int
+    record_offset: int
+    record_key: bytes | None
+    headers: str
+    value: bytes | None
+    stream: str | None
+    code: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one append writes: whole or not at all."""
+
+    events: list[NewEvent] = field(default_factory=list[NewEvent])
+    streams: list[StreamCheck] = field(default_factory=list[StreamCheck])
+    receipts: list[Receipt] = field(default_factory=list[Receipt])
+    states: list[NewState] = field(default_factory=list[NewState])
+    secrets: list[Secret] = field(default_factory=list[Secret])
+    offsets: list[Offset] = field(default_factory=list[Offset])
+    dead_letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether there is nothing to write."""
+        return not (self.events or self.receipts or self.offsets or self.dead_letters)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The batch is in the log: its i-th event (from 1) has position `base + i`."""
+
+    base: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """Another writer holds a later epoch; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Some commands have receipts already; nothing was written."""
+
+    commands: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Some streams are not at the expected version, or have another scope; nothing was written."""
+
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Some partitions' stored offsets are not the expected ones; nothing was written."""
+
+    partitions: tuple[str, ...]
+
+
+AppendResult = Appended | Fenced | Known | Conflict | Moved
+
+
+class ContentRefusedError(Exception):
+    """The log cannot store the content (SQL classes 22, 23, 54): the guilty one must be found."""
+
+
+class LogUnavailableError(Exception):
+    """The log cannot be reached or answered a passing fault; `unknown`: the batch may be in."""
+
+    def __init__(self, reason: str, *, unknown: bool) -> None:
+        super().__init__(reason)
+        self.unknown = unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A state to load: of `stream` through the view named so, at that revision."""
+
+    stream: str
+    view: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stream's head, the stored state (JSON text) if there is one, and the events after it."""
+
+    stream: str
+    view: str
+    head: StreamHead
+    state: str | None
+    state_version: int
+    events: tuple[Stored, ...]
+
+
+class Log(Protocol):
+    """One service's log."""
+
+    async def append(self, epoch: int, batch: Batch) -> AppendResult:
+        """Append whole or not at all; raise ContentRefusedError or LogUnavailableError."""
+        ...
+
+    async def load(
+        self, wants: Sequence[Want], commands: Sequence[UUID]
+    ) -> tuple[list[Loaded], dict[UUID, KnownReceipt]]:
+        """Load states (in the order asked) and the receipts that exist, in one round trip."""
+        ...
+
+    async def heads(self, streams: Sequence[str]) -> dict[str, StreamHead]:
+        """Give the head of each stream; streams that do not exist are left out."""
+        ...
+
+    async def read(self, after: int, limit: int) -> list[Stored]:
+        """Read events past a position, in log order."""
+        ...
+
+    async def head(self) -> tuple[int, int]:
+        """Give (position, epoch)."""
+        ...
+
+    async def stored_ids(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], UUID]:
+        """Give the event ids at (stream, version), where there are any."""
+        ...
+
+
+class Clock(Protocol):
+    """The site clock: live in production, a script's in the demo, virtual in the simulation."""
+
+    def now(self) -> datetime:
+        """Give the time, aware, in UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long by this clock."""
+        ...
+
+
+class Ids(Protocol):
+    """The only maker of ids."""
+
+    def new(self) -> UUID:
+        """Make a time-ordered id (UUIDv7)."""
+        ...
+
+
+class Random(Protocol):
+    """Randomness for jitter and names, seeded in the simulation."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """Give a number in the interval."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of a topic, as read or as to be written; header values are bytes."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    offset: int = -1
+
+
+class BusUnavailableError(Exception):
+    """Kafka cannot be reached, or an acknowledgement did not come: the outcome is unknown."""
+
+
+class OffsetLostError(Exception):
+    """The stored offset is out of the topic's range; `earliest` is the first there is."""
+
+    def __init__(self, topic: str, part: int, earliest: int) -> None:
+        super().__init__(topic, part, earliest)
+        self.topic = topic
+        self.part = part
+        self.earliest = earliest
+
+
+class Producer(Protocol):
+    """The relay's side of Kafka."""
+
+    async def send(self, topic: str, batches: dict[int, list[Record]]) -> None:
+        """Write the records of each partition in order; return when all are acknowledged.
+
+        Raises BusUnavailableError; the producer must then be replaced by a new one.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class Consumer(Protocol):
+    """Ingest's side of Kafka: hand-assigned partitions, positions given by the caller."""
+
+    async def seek(self, offsets: dict[tuple[str, int], int]) -> None:
+        """Set the next offset of every partition; must be called before the first `fetch`."""
+        ...
+
+    async def fetch(self, limit: int, timeout_ms: int) -> dict[tuple[str, int], list[Record]]:
+        """Give records by (topic, partition), in order; raise OffsetLostError, BusUnavailableError."""
+        ...
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class Bus(Protocol):
+    """Kafka."""
+
+    async def producer(self) -> Producer:
+        """Connect a producer with acks=all and idempotence."""
+        ...
+
+    async def consumer(self, partitions: Sequence[tuple[str, int]]) -> Consumer:
+        """Connect a consumer of exactly these partitions, without a group."""
+        ...
+
+    def partition(self, topic: str, scope: str) -> int:
+        """Give the partition of a scope: murmur2 of its UTF-8 modulo the declared count."""
+        ...
+
+
+class Wake(Protocol):
+    """Tells that the log grew; a hint only, polling is the truth."""
+
+    def waits(self) -> AsyncIterator[None]:
+        """Yield at each append, and at least every poll interval."""
+        ...

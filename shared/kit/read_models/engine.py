@@ -1,0 +1,104 @@
+"""Moves read models over a page of the log: rows and cursors in one transaction, exact by CAS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+import structlog
+
+from shared.kit.crash import crash_point
+from shared.kit.read_models.codec import Codec, RowUnfitError
+from shared.kit.read_models.cursors import Move, move
+from shared.kit.read_models.folding import Failure, Folded, Page, Vocabulary, fold, plan
+from shared.kit.read_models.model import ReadModel
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+
+# Classes of SQLSTATE that pass: connection, transaction, resources, locks, operator, system.
+_PASSING: Final = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
+
+
+class Engine:
+    """Folds pages into the tables of the models it was made for."""
+
+    def __init__(self, pool: asyncpg.Pool, models: Sequence[ReadModel[Any]]) -> None:
+        self._pool = pool
+        self._codecs = {model.name: Codec(model) for model in models}
+        self._vocabularies = {model.name: Vocabulary(model) for model in models}
+
+    async def advance(self, models: Sequence[ReadModel[Any]], page: Page) -> None:
+        """Move models, all standing at the page's beginning, to its end in one transaction.
+
+        A model that cannot follow stands still before the event in question, with the reason; if
+        it is the database that refuses its rows, at the page's beginning. The others go on.
+        Raises CursorMovedError when one of them stood elsewhere (then nothing was written), and
+        what asyncpg raises for faults that pass.
+        """
+        try:
+            await self._together(models, page)
+        except (asyncpg.PostgresError, RowUnfitError, msgspec.MsgspecError) as error:
+            if isinstance(error, asyncpg.PostgresError) and _passes(error):
+                raise
+            if len(models) == 1:
+                await self._stop(models[0], page, error)
+                return
+            for model in models:
+                await self.advance((model,), page)
+
+    async def _together(self, models: Sequence[ReadModel[Any]], page: Page) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            folded = [(model, await self._fold(connection, model, page)) for model in models]
+            await move(
+                connection,
+                [
+                    Move(model, page.after, done.through, done.failure and str(done.failure))
+                    for model, done in folded
+                ],
+            )
+            crash_point("fold")
+        for model, done in folded:
+            if done.failure is not None:
+                _log_stopped(model, done.through, done.failure)
+
+    async def _fold(
+        self, connection: asyncpg.Connection, model: ReadModel[Any], page: Page
+    ) -> Folded[Any]:
+        codec = self._codecs[model.name]
+        planned = plan(model, self._vocabularies[model.name], page)
+        before: dict[Any, Any] = {}
+        if planned.keys:
+            text = await connection.fetchval(codec.load, codec.keys(planned.keys))
+            before = codec.loaded(text, planned.keys)
+        folded = fold(model, planned, before)
+        if folded.rows:
+            await connection.execute(codec.upsert, codec.rows(folded.rows))
+        if folded.deleted:
+            await connection.execute(codec.delete, codec.keys(folded.deleted))
+        return folded
+
+    async def _stop(self, model: ReadModel[Any], page: Page, error: Exception) -> None:
+        code = "rows_refused"
+        if isinstance(error, asyncpg.PostgresError):
+            code = f"rows_refused {error.sqlstate}"
+        failure = Failure(0, code, error)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await move(connection, [Move(model, page.after, page.after, str(failure))])
+        _log_stopped(model, page.after, failure)
+
+
+def _passes(error: asyncpg.PostgresError) -> bool:
+    return (error.sqlstate or "XX")[:2] in _PASSING
+
+
+def _log_stopped(model: ReadModel[Any], position: int, failure: Failure) -> None:
+    log.error(
+        "read_model.stopped",
+        model=model.name,
+        revision=model.revision,
+        position=position,
+        failure=str(failure),
+        exc_info=failure.error,
+    )

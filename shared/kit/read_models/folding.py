@@ -1,0 +1,182 @@
+"""A page of the log folded into one model's rows, in memory and in log order; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic
+
+from shared.decider import Fact
+from shared.kit.read_models.codec import Key, RowUnfitError
+from shared.kit.read_models.model import R, ReadModel
+
+KEYS_PER_EVENT_MAX: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event of a type, or of another version of a type, that some model uses.
+
+    `fact` is null when this release cannot read it, and `unreadable` says why.
+    """
+
+    position: int
+    type: str
+    fact: Fact | None
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Every entry after one position up to another, in log order."""
+
+    after: int
+    through: int
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a model stands still: at which event (0: not known), a code, and the exception if any."""
+
+    position: int
+    code: str
+    error: Exception | None = None
+
+    def __str__(self) -> str:
+        what = f": {type(self.error).__name__}" if self.error is not None else ""
+        where = f" at position {self.position}" if self.position else ""
+        return f"{self.code}{where}{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A fact and the keys of the rows it touches."""
+
+    position: int
+    fact: Fact
+    keys: Sequence[Key]
+
+
+@dataclass(slots=True)
+class Plan(Generic[R]):
+    """What a page asks of a model, up to where it can follow."""
+
+    through: int
+    touches: list[Touch] = field(default_factory=list[Touch])
+    keys: dict[Key, None] = field(default_factory=dict[Key, None])
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folded(Generic[R]):
+    """The rows to write and the keys to delete so that the table is as of `through`."""
+
+    through: int
+    rows: list[R]
+    deleted: list[Key]
+    failure: Failure | None
+
+
+class Vocabulary(Generic[R]):
+    """The event types a model uses, and the names they have without their version."""
+
+    def __init__(self, model: ReadModel[R]) -> None:
+        self.types = frozenset(event.type_name() for event in model.events)
+        self.unversioned = frozenset(unversioned(name) for name in self.types)
+
+    def concerns(self, entry: Entry) -> bool:
+        """Tell whether the model must follow the entry, readable or not."""
+        if entry.type in self.types:
+            return True
+        return entry.fact is None and unversioned(entry.type) in self.unversioned
+
+
+def unversioned(type_name: str) -> str:
+    """Cut a type's version off: `cogov.wishes.wish_submitted.v2` is `cogov.wishes.wish_submitted.v`."""
+    return type_name.rstrip("0123456789")
+
+
+def plan(model: ReadModel[R], vocabulary: Vocabulary[R], page: Page) -> Plan[R]:
+    """Ask the model which rows the page touches; stop before an entry it cannot follow."""
+    planned: Plan[R] = Plan(page.through)
+    for entry in page.entries:
+        if not vocabulary.concerns(entry):
+            continue
+        keys = _keys(model, entry)
+        if isinstance(keys, Failure):
+            planned.failure = keys
+            planned.through = entry.position - 1
+            return planned
+        if keys:
+            assert entry.fact is not None
+            planned.touches.append(Touch(entry.position, entry.fact, keys))
+            for key in keys:
+                planned.keys[key] = None
+    return planned
+
+
+def fold(model: ReadModel[R], planned: Plan[R], before: Mapping[Key, R]) -> Folded[R]:
+    """Fold the plan over the rows as they were; stop before a fact at which the model raises.
+
+    A fact is folded into all of its rows or into none of them.
+    """
+    after: dict[Key, R | None] = dict(before)
+    through, failure = planned.through, planned.failure
+    for touch in planned.touches:
+        try:
+            after.update(_fold_one(model, touch, after))
+        except Exception as error:  # noqa: BLE001 - a model that raises stops alone
+            failure = Failure(touch.position, "fold_raised", error)
+            through = touch.position - 1
+            break
+    changed = [key for key, row in after.items() if row is not before.get(key)]
+    return Folded(
+        through=through,
+        rows=[row for key in changed if (row := after[key]) is not None],
+        deleted=[key for key in changed if after[key] is None],
+        failure=failure,
+    )
+
+
+def fold_all(model: ReadModel[R], facts: Iterable[Fact]) -> dict[Key, R]:
+    """Fold facts from nothing into the rows they make; what the model raises is raised."""
+    rows: dict[Key, R] = {}
+    for position, fact in enumerate(facts, start=1):
+        if not isinstance(fact.event, model.events):
+            continue
+        touch: Touch = Touch(position, fact, model.keys(fact))
+        for key, row in _fold_one(model, touch, rows).items():
+            if row is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = row
+    return rows
+
+
+def _keys(model: ReadModel[R], entry: Entry) -> Sequence[Key] | Failure:
+    if entry.fact is None:
+        return Failure(entry.position, entry.unreadable)
+    try:
+        keys = model.keys(entry.fact)
+    except Exception as error:  # noqa: BLE001 - a model that raises stops alone
+        return Failure(entry.position, "keys_raised", error)
+    if len(keys) > KEYS_PER_EVENT_MAX:
+        return Failure(entry.position, "keys_too_many")
+    if any(len(key) != len(model.key) for key in keys):
+        return Failure(entry.position, "keys_of_another_shape")
+    return keys
+
+
+def _fold_one(
+    model: ReadModel[R], touch: Touch, rows: Mapping[Key, R | None]
+) -> dict[Key, R | None]:
+    folded: dict[Key, R | None] = {}
+    for key in touch.keys:
+        row = model.fold(key, rows.get(key), touch.fact)
+        if row is not None and tuple(getattr(row, name) for name in model.key) != key:
+            message = "fold() gave a row of another key"
+            raise RowUnfitError(message)
+        folded[key] = row
+    return folded
+

@@ -1,0 +1,46 @@
+"""Queries over read models: SQL literals that name a model, run on the table of this release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from shared.kit.read_models.model import ReadModel
+
+if TYPE_CHECKING:
+    import asyncpg
+
+_PLACE = re.compile(r"\{([^{}]*)\}")
+
+
+class Tables:
+    """The read models of one release, for its queries.
+
+    A query names a model in braces, `SELECT … FROM {requests} WHERE scope = $1`; it is run on the
+    table of the revision that this release declares. SQL is literal text; values are arguments.
+    A statement is cancelled after `timeout_ms`.
+    """
+
+    def __init__(
+        self, pool: asyncpg.Pool, models: Sequence[ReadModel[Any]], *, timeout_ms: int = 2000
+    ) -> None:
+        self._pool = pool
+        self._tables = {model.name: model.table for model in models}
+        self._timeout_ms = timeout_ms
+        self._known: dict[str, str] = {}
+
+    def query(self, sql: LiteralString) -> str:
+        """Put the tables in place of the names; raise KeyError for a model that is not declared."""
+        known = self._known.get(sql)
+        if known is None:
+            known = self._known[sql] = _PLACE.sub(lambda place: self._tables[place[1]], sql)
+        return known
+
+    async def fetch(self, sql: LiteralString, *args: Any) -> list[asyncpg.Record]:
+        """Give the rows of a query; raise asyncpg.QueryCanceledError past the time limit."""
+        raise NotImplementedError
+
+    async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
+        """Give the first row of a query, or None."""
+        raise NotImplementedError

@@ -1,0 +1,60 @@
+"""Settings of a service: frozen, from the environment, the unit last in each name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServiceSettings(BaseSettings):
+    """What an operator sets; each service subclasses it with its own prefix (`WISHES_…`)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_dsn: SecretStr = Field(description="the service's database, as its application role")
+    owner_dsn: SecretStr = Field(
+        default=SecretStr(""), description="the same database as its owner; `migrate` only"
+    )
+    keys_dsn: SecretStr = Field(description="the vault's key database, a cluster of its own")
+    application_role: str = Field(default="cogov_app", description="the role of database_dsn")
+    kafka_bootstrap: str = Field(description="brokers, host:port, separated by commas")
+    topic_replication: int = Field(default=3, ge=1, le=9)
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535, description="0: any free port")
+    address: str = Field(default="", description="URL by which replicas reach this process")
+    port_file: Path | None = Field(default=None, description="where to write the port, when ready")
+
+    issuer: str = Field(description="the `iss` of tokens")
+    audience: str = "cogov"
+    jwks_file: Path = Field(description="the issuer's public keys")
+
+    internal_secret: SecretStr = Field(description="shared by the replicas of this service")
+    vault_master_key: SecretStr = Field(description="64 hexadecimal digits")
+    vault_pepper: SecretStr = Field(description="64 hexadecimal digits; makes pseudonyms")
+    fingerprint_secret: SecretStr = Field(description="64 hexadecimal digits")
+
+    district: str = Field(description="the directory node of this deployment's district")
+
+    lease_seconds: float = Field(default=6.0, ge=0.5, le=60)
+    database_pool_size: int = Field(default=10, ge=2, le=100)
+    statement_timeout_ms: int = Field(default=10_000, ge=100)
+    writer_batch_events_max: int = Field(default=256, ge=1, le=2000)
+    writer_queue_max: int = Field(default=4096, ge=1)
+    writer_cache_streams_max: int = Field(default=50_000, ge=100)
+    writer_give_up_after_s: float = Field(default=5.0, gt=0)
+    command_deadline_s: float = Field(default=20.0, gt=0)
+    http_in_flight_max: int = Field(default=1024, ge=1)
+    http_body_bytes_max: int = Field(default=256 * 1024, ge=1024)
+    relay_batch_events_max: int = Field(default=2000, ge=1)
+    relay_poll_interval_ms: int = Field(default=200, ge=1)
+    relay_ack_timeout_s: float = Field(default=30.0, gt=0)
+    heartbeat_interval_ms: int = Field(default=2000, ge=50)
+    ingest_batch_records_max: int = Field(default=500, ge=1)
+    ingest_poll_timeout_ms: int = Field(default=200, ge=1)
+    project_batch_events_max: int = Field(default=2000, ge=1)
+    project_poll_interval_ms: int = Field(default=200, ge=1)
+    position_wait_s: float = Field(default=5.0, ge=0)
+    log_level: str = "INFO"

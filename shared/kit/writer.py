@@ -1,0 +1,364 @@
+"""The writer: one loop that decides, appends once, and answers (ADR 2, 3).
+
+Commands and heard batches wait in bounded queues. A round takes up to N of them, loads what it
+lacks, decides in arrival order on an overlay, appends the whole batch as one statement, merges the
+overlay and answers. Nobody is answered before the batch their answer depends on is in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from shared.decider import Needs
+from shared.kit.crash import armed, crash_point
+from shared.kit.deciding import Decided, Deciding, replay
+from shared.kit.heard import HeardBatch, HeardResult, Judged, judge, needed_versions
+from shared.kit.observability.metrics import WriterMetrics
+from shared.kit.overlay import Cache, Overlay, Views
+from shared.kit.ports import (
+    Appended,
+    Clock,
+    Conflict,
+    ContentRefusedError,
+    Fenced,
+    Known,
+    KnownReceipt,
+    Log,
+    LogUnavailableError,
+    Moved,
+    Random,
+)
+from shared.kit.submission import Answer, Fault, Submission, Unavailable
+
+_log: Final = structlog.get_logger()
+
+OVERLOADED: Final = Unavailable("overloaded", "Too many commands are waiting; try again.")
+NOT_WRITER: Final = Unavailable("writer_moving", "The writer is moving to another replica.")
+LOG_AWAY: Final = Unavailable("log_unavailable", "The log cannot be reached; try again.")
+CONTENDED: Final = Unavailable("contended", "The log kept moving under this command; try again.")
+
+
+class FencedError(Exception):
+    """A later epoch writes this log: this process is no longer the writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """Every bound of the loop; `give_up_after_s` is how long a passing fault is waited out."""
+
+    batch_max: int = 256
+    queue_max: int = 4096
+    heard_queue_max: int = 4
+    cache_streams_max: int = 50_000
+    needs_rounds_max: int = 6
+    conflict_rounds_max: int = 3
+    give_up_after_s: float = 5.0
+
+
+@dataclass(slots=True)
+class _Command:
+    submission: Submission
+    answer: asyncio.Future[Answer]
+
+
+@dataclass(slots=True)
+class _Heard:
+    batch: HeardBatch
+    result: asyncio.Future[HeardResult]
+
+
+_Item = _Command | _Heard
+
+
+@dataclass(slots=True)
+class _Round:
+    """One attempt at a batch: its overlay and what everyone is told once it is in the log."""
+
+    overlay: Overlay
+    decided: list[tuple[_Command, Decided]] = field(default_factory=list[tuple[_Command, Decided]])
+    judged: list[tuple[_Heard, Judged]] = field(default_factory=list[tuple[_Heard, Judged]])
+
+
+class Writer:
+    """Leads one service's log for one epoch."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        views: Views,
+        deciding: Deciding,
+        clock: Clock,
+        random: Random,
+        epoch: int,
+        limits: WriterLimits,
+        metrics: WriterMetrics,
+    ) -> None:
+        self._log = log
+        self._views = views
+        self._deciding = deciding
+        self._clock = clock
+        self._random = random
+        self._limits = limits
+        self._metrics = metrics
+        self._cache = Cache(limits.cache_streams_max)
+        self._commands: deque[_Command] = deque()
+        self._heard: deque[_Heard] = deque()
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.epoch = epoch
+        self.grew = asyncio.Event()
+
+    async def submit(self, submission: Submission) -> Answer:
+        """Queue a command and wait for its answer."""
+        if self._closed:
+            return NOT_WRITER
+        if len(self._commands) >= self._limits.queue_max:
+            self._metrics.rejected.inc()
+            return OVERLOADED
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._commands.append(_Command(submission, future))
+        self._wake.set()
+        return await future
+
+    async def heard(self, batch: HeardBatch) -> HeardResult:
+        """Queue a batch heard from Kafka and wait until it is in the log (or was refused)."""
+        if self._closed or len(self._heard) >= self._limits.heard_queue_max:
+            return HeardResult.unavailable()
+        future: asyncio.Future[HeardResult] = asyncio.get_running_loop().create_future()
+        self._heard.append(_Heard(batch, future))
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Lead until cancelled; raise FencedError when another writer has taken over."""
+        try:
+            while True:
+                await self._wake.wait()
+                items = self._take()
+                if not items:
+                    self._wake.clear()
+                    continue
+                with self._metrics.batch_seconds.time():
+                    await self._settle(items)
+        finally:
+            self.close()
+
+    async def drain(self) -> None:
+        """Stop taking new work and wait until what is queued was answered."""
+        self._closed = True
+        while self._commands or self._heard:
+            await self._clock.sleep(0.005)
+
+    def close(self) -> None:
+        """Refuse everything that still waits: the next writer will hear it again."""
+        self._closed = True
+        while self._commands:
+            _tell(self._commands.popleft().answer, NOT_WRITER)
+        while self._heard:
+            _tell(self._heard.popleft().result, HeardResult.unavailable())
+
+    def _take(self) -> list[_Item]:
+        """Take one heard batch and as many commands as fit, in arrival order."""
+        items: list[_Item] = []
+        if self._heard:
+            items.append(self._heard.popleft())
+        room = self._limits.batch_max // 2 if items else self._limits.batch_max
+        while self._commands and room:
+            items.append(self._commands.popleft())
+            room -= 1
+        self._metrics.batch_commands.observe(len(items))
+        self._metrics.queue.set(len(self._commands))
+        return items
+
+    async def _settle(self, items: Sequence[_Item]) -> None:
+        """Bring every item to its answer: again on conflict, in halves on bad content."""
+        items = self._set_twins_aside(items)
+        give_up_at = asyncio.get_running_loop().time() + self._limits.give_up_after_s
+        conflicts = 0
+        attempt = 0
+        while items:
+            try:
+                contended = await self._attempt(items)
+            except ContentRefusedError as error:
+                await self._halve(items, error)
+                return
+            except LogUnavailableError as error:
+                self._cache.clear()
+                attempt += 1
+                _log.warning("writer.log_unavailable", error=str(error), attempt=attempt)
+                if asyncio.get_running_loop().time() > give_up_at:
+                    _refuse(items, LOG_AWAY)
+                    return
+                await self._clock.sleep(self._random.uniform(0.5, 1.0) * min(1.0, 0.05 * 2**attempt))
+                continue
+            except BaseException:
+                _refuse(items, NOT_WRITER)
+                raise
+            if not contended:
+                return
+            conflicts += 1
+            if conflicts >= self._limits.conflict_rounds_max:
+                _refuse(items, CONTENDED)
+                return
+
+    def _set_twins_aside(self, items: Sequence[_Item]) -> list[_Item]:
+        """Let a second command under an id wait for the next round, where a receipt exists."""
+        seen: set[UUID] = set()
+        kept: list[_Item] = []
+        for item in items:
+            if isinstance(item, _Command):
+                command_id = item.submission.command_id
+                if command_id in seen:
+                    self._commands.appendleft(item)
+                    continue
+                seen.add(command_id)
+            kept.append(item)
+        return kept
+
+    async def _halve(self, items: Sequence[_Item], error: ContentRefusedError) -> None:
+        """Find the item whose content the log refuses, in arrival order; the others go on."""
+        if len(items) > 1:
+            middle = len(items) // 2
+            await self._settle(items[:middle])
+            await self._settle(items[middle:])
+            return
+        item = items[0]
+        _log.warning("writer.content_refused", reason=str(error))
+        if isinstance(item, _Command):
+            text = "The content holds something that cannot be stored."
+            _tell(item.answer, Fault("content_refused", text, 422))
+        else:
+            _tell(item.result, HeardResult.content_refused(str(error)))
+
+    async def _attempt(self, items: Sequence[_Item]) -> bool:
+        """Decide and append once; True when the batch must be decided again."""
+        round_ = _Round(Overlay(self._cache, self._views))
+        waiting = [item for item in items if not _done(item)]
+        receipts = await self._load(round_.overlay, waiting)
+        for item in waiting:
+            if isinstance(item, _Heard):
+                await self._judge(item, round_)
+            else:
+                await self._decide(item, receipts, round_)
+        batch = round_.overlay.close()
+        crash_point("writer.decided")
+        if batch.empty:
+            self._answer(round_, base=(await self._log.head())[0])
+            return False
+        return await self._append(round_)
+
+    async def _append(self, round_: _Round) -> bool:
+        batch = round_.overlay.batch
+        point = "ingest.appending" if batch.offsets else "writer.appending"
+        if armed(point):
+            task = asyncio.ensure_future(self._log.append(self.epoch, batch))
+            await asyncio.sleep(0.001)
+            crash_point(point)
+            result = await task
+        else:
+            with self._metrics.append_seconds.time():
+                result = await self._log.append(self.epoch, batch)
+        match result:
+            case Appended(base=base):
+                crash_point("writer.appended")
+                round_.overlay.merge()
+                self._metrics.events.inc(len(batch.events))
+                self._answer(round_, base)
+                self.grew.set()
+                return False
+            case Fenced():
+                raise FencedError
+            case Known():
+                self._cache.clear()
+            case Conflict(streams=streams):
+                self._cache.forget(streams)
+            case Moved(partitions=partitions):
+                for item, _ in round_.judged:
+                    _tell(item.result, HeardResult.moved(partitions))
+        _log.warning("writer.contended", result=repr(result)[:500])
+        return True
+
+    async def _load(
+        self, overlay: Overlay, items: Sequence[_Item]
+    ) -> dict[UUID, KnownReceipt]:
+        submissions = [item.submission for item in items if isinstance(item, _Command)]
+        reads = [read for submission in submissions for read in self._deciding.reads(submission)]
+        wants = overlay.missing(reads)
+        commands = [submission.command_id for submission in submissions]
+        if not wants and not commands:
+            return {}
+        loaded, receipts = await self._log.load(wants, commands)
+        overlay.learn(loaded)
+        return receipts
+
+    async def _decide(
+        self, item: _Command, receipts: dict[UUID, KnownReceipt], round_: _Round
+    ) -> None:
+        known = receipts.get(item.submission.command_id)
+        if known is not None:
+            _tell(item.answer, replay(known, item.submission))
+            return
+        for _ in range(self._limits.needs_rounds_max):
+            try:
+                decided = self._deciding.decide(item.submission, round_.overlay)
+            except Needs as needs:
+                wants = round_.overlay.missing(needs.reads)
+                loaded, _ = await self._log.load(wants, ())
+                round_.overlay.learn(loaded)
+            except Exception:
+                # A bug in a rule costs this command alone; the others of the batch go on.
+                command = type(item.submission.command).__name__
+                _log.exception("writer.rule_failed", command=command)
+                _tell(item.answer, Fault("rule_failed", "A rule failed on this command."))
+                return
+            else:
+                round_.decided.append((item, decided))
+                return
+        _log.error("writer.needs_unbounded", command=type(item.submission.command).__name__)
+        _tell(item.answer, Fault("rule_failed", "A rule asked for too much."))
+
+    async def _judge(self, item: _Heard, round_: _Round) -> None:
+        overlay = round_.overlay
+        streams = item.batch.streams
+        unknown = [stream for stream in streams if overlay.head(stream) is None]
+        if unknown:
+            overlay.learn_heads(unknown, await self._log.heads(unknown))
+        heads = {stream: head for stream in streams if (head := overlay.head(stream))}
+        versions = needed_versions(item.batch, heads)
+        stored = await self._log.stored_ids(versions) if versions else {}
+        judged = judge(item.batch, heads, stored)
+        overlay.stage([(event, None) for event in judged.events])
+        overlay.batch.offsets.extend(judged.offsets)
+        overlay.batch.dead_letters.extend(judged.dead_letters)
+        round_.judged.append((item, judged))
+
+    def _answer(self, round_: _Round, base: int) -> None:
+        for item, decided in round_.decided:
+            _tell(item.answer, decided.answer(self.epoch, base))
+        for heard, judged in round_.judged:
+            _tell(heard.result, HeardResult.stored(judged))
+
+
+def _tell(future: asyncio.Future[Answer] | asyncio.Future[HeardResult], value: object) -> None:
+    if not future.done():
+        future.set_result(value)  # pyright: ignore[reportArgumentType] - each caller pairs them
+
+
+def _done(item: _Item) -> bool:
+    return item.answer.done() if isinstance(item, _Command) else item.result.done()
+
+
+def _refuse(items: Sequence[_Item], answer: Unavailable) -> None:
+    for item in items:
+        if isinstance(item, _Command):
+            _tell(item.answer, answer)
+        else:
+            _tell(item.result, HeardResult.unavailable())

@@ -1,0 +1,3 @@
+"""What every level of tests shares."""
+
+pytest_plugins = ["tests.fixtures.site"]
