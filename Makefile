@@ -63,6 +63,7 @@ lock: $(READY) ## Write the lock files again: UPGRADE=1 takes the newest version
 
 .PHONY: clean
 clean: ## Remove the environment, the demo's data and every cache of this folder
+	[ ! -d .cogov ] || [ ! -x $(BIN)/python ] || $(BIN)/python -m shared.kit.embedded down
 	rm -rf $(VENV) .cogov reports .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find services shared tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

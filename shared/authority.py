@@ -201,6 +201,12 @@ class DirectoryGuard:
         )
         return found.resident, found.grant_id
 
+    def authorise_read(
+        self, action: str, scope: str, identity: UUID, states: States, at: datetime
+    ) -> str:
+        """Give the resident who may read; raise Needs or Refused."""
+        return self._table.authorise(action, scope, identity, states, at).resident
+
 
 def _in_term(grant: Grant, at: datetime) -> bool:
     return grant.starts_at <= at and (grant.ends_at is None or at < grant.ends_at)

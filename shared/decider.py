@@ -12,18 +12,37 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, cast, dataclass_transform
 
 import msgspec
 
 from shared.contracts.envelope import Event
 
 
-class State(msgspec.Struct, frozen=True, tag=True, kw_only=True, forbid_unknown_fields=True):
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class _Frozen(msgspec.StructMeta):
+    """Tells the type checker what msgspec does anyway: subclasses inherit that they are frozen."""
+
+
+class State(
+    msgspec.Struct,
+    metaclass=_Frozen,
+    frozen=True,
+    tag=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+):
     """A state of an aggregate or of a view: one frozen class per state, stored as tagged JSON."""
 
 
-class Command(msgspec.Struct, frozen=True, tag=True, kw_only=True, forbid_unknown_fields=True):
+class Command(
+    msgspec.Struct,
+    metaclass=_Frozen,
+    frozen=True,
+    tag=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+):
     """An intention, named in the imperative; a replica can forward it to the writer as JSON."""
 
 
@@ -129,8 +148,8 @@ class To:
     event: Event
 
 
-class Needs(Exception):  # noqa: N818 - it is no error: the writer loads what is named and asks again
-    """Raised by `decide` when what it has read tells it that it must read more streams."""
+class Needs(Exception):
+    """Raised by `decide` when it must read more: the writer loads what is named and asks again."""
 
     def __init__(self, *reads: Read[Any]) -> None:
         super().__init__(*(read.stream for read in reads))
@@ -144,7 +163,7 @@ class States:
         self._loaded = loaded
 
     def get(self, stream: str, view: View[S]) -> S:
-        """Give the state of `stream` through `view`; raise `Needs` when it has not been read yet."""
+        """Give the state of `stream` through `view`; raise `Needs` when it is not read yet."""
         try:
             return cast("S", self._loaded[stream, view.name])
         except KeyError:

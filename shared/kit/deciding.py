@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from shared.contracts.envelope import EVENT_BYTES_MAX
-from shared.decider import Asked, Command, Decider, Fact, Read, Refused, RefusalKind, States, To
+from shared.decider import Asked, Command, Decider, Fact, Read, RefusalKind, Refused, States, To
 from shared.kit.overlay import Overlay, OverlayStates
 from shared.kit.ports import Clock, Ids, KnownReceipt, NewEvent, Receipt
 from shared.kit.submission import Accepted, Answer, KeyReused, Refusal, Submission
@@ -251,9 +251,7 @@ def replay(known: KnownReceipt, submission: Submission) -> Answer:
     return _answer(outcome, known.events, known.epoch, known.position, replayed=True)
 
 
-def _answer(
-    outcome: _Outcome, events: int, epoch: int, position: int, *, replayed: bool
-) -> Answer:
+def _answer(outcome: _Outcome, events: int, epoch: int, position: int, *, replayed: bool) -> Answer:
     if outcome.refusal:
         return Refusal(
             code=outcome.refusal,

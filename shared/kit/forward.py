@@ -36,7 +36,7 @@ from shared.kit.submission import (
 )
 
 PATH: Final = "/internal/v1/submissions"
-_SECRET_HEADER: Final = "cogov-internal"
+_PROOF_HEADER: Final = "cogov-internal"
 _log: Final = structlog.get_logger()
 _NO_WRITER: Final = Unavailable("writer_moving", "The writer is moving to another replica.")
 _MISDIRECTED: Final = 421
@@ -142,7 +142,7 @@ class Door:
             if leader is None:
                 return _NO_WRITER
             response = await self._client.post(
-                f"{leader.address}{PATH}", content=body, headers={_SECRET_HEADER: self._secret}
+                f"{leader.address}{PATH}", content=body, headers={_PROOF_HEADER: self._secret}
             )
         except (httpx.TransportError, OSError) as error:
             _log.info("command.forwarding_failed", error=type(error).__name__)
@@ -154,7 +154,7 @@ class Door:
 
     async def receive(self, request: Request) -> Response:
         """Take a forwarded submission: answer it here, or 421 when this is not the writer."""
-        given = request.headers.get(_SECRET_HEADER, "")
+        given = request.headers.get(_PROOF_HEADER, "")
         if not hmac.compare_digest(given.encode(), self._secret.encode()):
             return Response(status_code=404)
         if self.local is None:

@@ -132,8 +132,9 @@ class Lease:
         terms = self._terms
         held_until = time.monotonic() + terms.seconds
         connection: asyncpg.Connection | None = None
-        while not self._stop.wait(min(terms.seconds / 3, 0.25) if connection is None
-                                  else terms.seconds / 3):
+        while not self._stop.wait(
+            min(terms.seconds / 3, 0.25) if connection is None else terms.seconds / 3
+        ):
             if time.monotonic() - self._ticked > terms.seconds / 2:
                 lost("the event loop stood still")
                 return
@@ -141,9 +142,7 @@ class Lease:
             try:
                 if connection is None:
                     connection = await asyncpg.connect(terms.dsn, timeout=2, command_timeout=2)
-                epoch = await connection.fetchval(
-                    _RENEW, terms.role, terms.holder, terms.seconds
-                )
+                epoch = await connection.fetchval(_RENEW, terms.role, terms.holder, terms.seconds)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 connection = None
                 _log.warning("lease.renewal_failed", role=terms.role, error=type(error).__name__)

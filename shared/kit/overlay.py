@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
 from shared.contracts.registry import Registry
 from shared.decider import Fact, Needs, Read, States, View
-from shared.kit.ports import Batch, Loaded, NewEvent, NewState, Stored, StreamCheck, StreamHead, Want
+from shared.kit.ports import (
+    Batch,
+    Loaded,
+    NewEvent,
+    NewState,
+    Stored,
+    StreamCheck,
+    StreamHead,
+    Want,
+)
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -250,7 +259,6 @@ class OverlayStates(States):
     def get(self, stream: str, view: View[Any]) -> Any:
         """Give a state, or raise Needs."""
         try:
-            return cast("Any", self._overlay.look(stream, view))
+            return self._overlay.look(stream, view)
         except KeyError:
             raise Needs(Read(stream, view)) from None
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class Stored(NewEvent):
     """An event of the log, with what the append gave it."""
 
     position: int = 0
-    recorded_at: datetime = datetime.min
+    recorded_at: datetime = datetime.min.replace(tzinfo=UTC)
     epoch: int = 0
 
 
@@ -283,18 +283,18 @@ class Ids(Protocol):
 class Random(Protocol):
     """Randomness for jitter and names, seeded in the simulation."""
 
-    def uniform(self, low: float, high: float) -> float:
+    def uniform(self, low: float, high: float, /) -> float:
         """Give a number in the interval."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record of a topic, as read or as to be written; header values are bytes."""
+    """A record of a topic, as read or as to be written; a header may have no value."""
 
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     offset: int = -1
 
 
@@ -310,6 +310,16 @@ class OffsetLostError(Exception):
         self.topic = topic
         self.part = part
         self.earliest = earliest
+
+
+class RecordUnreadableError(Exception):
+    """The client cannot decode the record at this offset: not even its bytes can be had."""
+
+    def __init__(self, topic: str, part: int, offset: int) -> None:
+        super().__init__(topic, part, offset)
+        self.topic = topic
+        self.part = part
+        self.offset = offset
 
 
 class Producer(Protocol):
@@ -335,7 +345,10 @@ class Consumer(Protocol):
         ...
 
     async def fetch(self, limit: int, timeout_ms: int) -> dict[tuple[str, int], list[Record]]:
-        """Give records by (topic, partition), in order; raise OffsetLostError, BusUnavailableError."""
+        """Give records by (topic, partition), in order.
+
+        Raises OffsetLostError, RecordUnreadableError and BusUnavailableError.
+        """
         ...
 
     async def close(self) -> None:

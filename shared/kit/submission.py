@@ -61,8 +61,8 @@ class Submission:
 class Accepted(msgspec.Struct, frozen=True, tag=True):
     """The command's events are in the log (or it was already so: `events` is 0).
 
-    `version` is the target stream's version after it, `position` that of its last event (of the log's head
-    when there was none), `replayed`: this is the stored answer of an earlier request.
+    `version` is the target stream's version after it, `position` that of its last event (of the
+    log's head when there was none), `replayed`: the stored answer of an earlier request.
     """
 
     stream: str

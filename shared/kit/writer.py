@@ -20,7 +20,7 @@ from shared.decider import Needs
 from shared.kit.crash import armed, crash_point
 from shared.kit.deciding import Decided, Deciding, replay
 from shared.kit.heard import HeardBatch, HeardResult, Judged, judge, needed_versions
-from shared.kit.observability.metrics import WriterMetrics
+from shared.kit.observability.metrics import Metrics
 from shared.kit.overlay import Cache, Overlay, Views
 from shared.kit.ports import (
     Appended,
@@ -99,7 +99,7 @@ class Writer:
         random: Random,
         epoch: int,
         limits: WriterLimits,
-        metrics: WriterMetrics,
+        metrics: Metrics,
     ) -> None:
         self._log = log
         self._views = views
@@ -121,7 +121,6 @@ class Writer:
         if self._closed:
             return NOT_WRITER
         if len(self._commands) >= self._limits.queue_max:
-            self._metrics.rejected.inc()
             return OVERLOADED
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._commands.append(_Command(submission, future))
@@ -146,7 +145,7 @@ class Writer:
                 if not items:
                     self._wake.clear()
                     continue
-                with self._metrics.batch_seconds.time():
+                with self._metrics.writer_batch_seconds.time():
                     await self._settle(items)
         finally:
             self.close()
@@ -174,8 +173,9 @@ class Writer:
         while self._commands and room:
             items.append(self._commands.popleft())
             room -= 1
-        self._metrics.batch_commands.observe(len(items))
-        self._metrics.queue.set(len(self._commands))
+        self._metrics.writer_batch_size.observe(len(items))
+        self._metrics.writer_queue_length.labels("commands").set(len(self._commands))
+        self._metrics.writer_queue_length.labels("heard").set(len(self._heard))
         return items
 
     async def _settle(self, items: Sequence[_Item]) -> None:
@@ -197,7 +197,9 @@ class Writer:
                 if asyncio.get_running_loop().time() > give_up_at:
                     _refuse(items, LOG_AWAY)
                     return
-                await self._clock.sleep(self._random.uniform(0.5, 1.0) * min(1.0, 0.05 * 2**attempt))
+                await self._clock.sleep(
+                    self._random.uniform(0.5, 1.0) * min(1.0, 0.05 * 2**attempt)
+                )
                 continue
             except BaseException:
                 _refuse(items, NOT_WRITER)
@@ -270,7 +272,6 @@ class Writer:
             case Appended(base=base):
                 crash_point("writer.appended")
                 round_.overlay.merge()
-                self._metrics.events.inc(len(batch.events))
                 self._answer(round_, base)
                 self.grew.set()
                 return False
@@ -286,9 +287,7 @@ class Writer:
         _log.warning("writer.contended", result=repr(result)[:500])
         return True
 
-    async def _load(
-        self, overlay: Overlay, items: Sequence[_Item]
-    ) -> dict[UUID, KnownReceipt]:
+    async def _load(self, overlay: Overlay, items: Sequence[_Item]) -> dict[UUID, KnownReceipt]:
         submissions = [item.submission for item in items if isinstance(item, _Command)]
         reads = [read for submission in submissions for read in self._deciding.reads(submission)]
         wants = overlay.missing(reads)
@@ -313,7 +312,7 @@ class Writer:
                 wants = round_.overlay.missing(needs.reads)
                 loaded, _ = await self._log.load(wants, ())
                 round_.overlay.learn(loaded)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the loop must survive a rule's bug
                 # A bug in a rule costs this command alone; the others of the batch go on.
                 command = type(item.submission.command).__name__
                 _log.exception("writer.rule_failed", command=command)

@@ -12,8 +12,7 @@ The rules:
   that knew the answer.
 - An answered request is closed as answered, one without an answer only as withdrawn; closed is not
   the same as solved. What is returned or closed has come to its end.
-- Nothing happens to a request before it was received, also when steps are entered late.
-- A step taken again changes nothing: it is already so.
+- No step is earlier than the receipt, and a step taken again changes nothing: it is already so.
 
 Commands and events carry ids of vault records (`texts`), never a text.
 """
@@ -22,16 +21,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
+from typing import cast, get_args
 from uuid import UUID
 
 import msgspec
 
-from services.wishes.language import UNCATEGORISED
 from services.wishes.request import refusals
+from services.wishes.request.category import category_reads, check_category
+from services.wishes.request.commands import (
+    AcceptRequest,
+    AnswerRequest,
+    AskForInfo,
+    CloseRequest,
+    DispatchRequest,
+    GiveInfo,
+    ReceiveRequest,
+    RequestCommand,
+    ReturnRequest,
+    TransferRequest,
+)
 from shared.authority import Allow
 from shared.contracts.wishes import (
-    CategoryPolicyAdopted,
     CloseReason,
     InfoAsked,
     InfoGiven,
@@ -44,17 +54,13 @@ from shared.contracts.wishes import (
     RequestReturned,
     RequestTransferred,
     ReturnReason,
-    TransferReason,
     WishesEvent,
-    category_policy_stream,
     request_stream,
 )
 from shared.decider import (
     Asked,
-    Command,
     Decider,
     Fact,
-    Read,
     State,
     States,
     To,
@@ -70,6 +76,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: RequestKind
     received_at: datetime
+    requester: str
     texts: str
 
 
@@ -134,99 +141,8 @@ class Closed(State):
     reason: CloseReason
 
 
-Request = (
-    NotReceived | Received | Accepted | Returned | Dispatched | AwaitingInfo | Answered | Closed
-)
-
-
-class ReceiveRequest(Command):
-    """Take a request in; `district` names whose category policy applies, empty when there is none.
-
-    `category_policy` is the version that the category was taken from, 0 when there is no policy.
-    """
-
-    request: str
-    kind: RequestKind
-    district: str
-    category: str
-    category_policy: int
-    area: str
-    requester: str
-    texts: str
-
-
-class AcceptRequest(Command):
-    """Take a received request on."""
-
-    request: str
-
-
-class ReturnRequest(Command):
-    """Send a received request back to the requester."""
-
-    request: str
-    reason: ReturnReason
-
-
-class DispatchRequest(Command):
-    """Give an accepted request to its first unit."""
-
-    request: str
-    unit: str
-
-
-class TransferRequest(Command):
-    """Hand a request on to another unit."""
-
-    request: str
-    to_unit: str
-    reason: TransferReason
-
-
-class AskForInfo(Command):
-    """Ask the requester for more."""
-
-    request: str
-    texts: str
-
-
-class GiveInfo(Command):
-    """Enter what the requester gave."""
-
-    request: str
-    texts: str
-
-
-class AnswerRequest(Command):
-    """Answer; `unit` may be left empty where a unit handles the request.
-
-    `dated` is false when the day of an answer entered late is not known.
-    """
-
-    request: str
-    texts: str
-    unit: str = ""
-    dated: bool = True
-
-
-class CloseRequest(Command):
-    """End a request."""
-
-    request: str
-    reason: CloseReason
-
-
-RequestCommand = (
-    ReceiveRequest
-    | AcceptRequest
-    | ReturnRequest
-    | DispatchRequest
-    | TransferRequest
-    | AskForInfo
-    | GiveInfo
-    | AnswerRequest
-    | CloseRequest
-)
+Open = Received | Accepted | Dispatched | AwaitingInfo | Answered
+Request = NotReceived | Open | Returned | Closed
 
 
 RequestEvent = (
@@ -243,71 +159,258 @@ RequestEvent = (
 
 
 def evolve(state: Request, fact: Fact) -> Request:
-    """Follow one fact; a fact out of place, which no decision gives, changes nothing."""
-    match cast("RequestEvent", fact.event), state:
-        case RequestReceived(kind=kind, texts=texts), NotReceived():
-            return Received(file=File(kind=kind, received_at=fact.occurred_at, texts=str(texts)))
-        case RequestAccepted(), Received(file=file):
-            return Accepted(file=file)
-        case RequestReturned(reason=reason), Received(file=file):
-            return Returned(file=file, reason=reason)
-        case RequestDispatched(unit=unit), Accepted(file=file):
-            return Dispatched(file=file, handling=Handling(unit=unit, accountable=unit, hops=0))
-        case RequestTransferred(to_unit=unit, accountable=accountable, hop=hop), Dispatched():
+    """Follow one fact; a fact that no decision puts there is a broken log, and raises."""
+    event = cast("RequestEvent", fact.event)
+    match event:
+        case RequestReceived():
+            return Received(file=_opened(event, fact.occurred_at))
+        case RequestAccepted():
+            return Accepted(file=_file(state))
+        case RequestReturned(reason=reason):
+            return Returned(file=_file(state), reason=reason)
+        case RequestDispatched(unit=unit):
+            first = Handling(unit=unit, accountable=unit, hops=0)
+            return Dispatched(file=_file(state), handling=first)
+        case RequestTransferred(to_unit=unit, accountable=accountable, hop=hop):
             handling = Handling(unit=unit, accountable=accountable, hops=hop)
-            return Dispatched(file=state.file, handling=handling, info=state.info)
-        case InfoAsked(texts=texts), Dispatched(file=file, handling=handling):
-            return AwaitingInfo(file=file, handling=handling, asked=str(texts))
-        case InfoGiven(texts=texts), AwaitingInfo(file=file, handling=handling):
-            return Dispatched(file=file, handling=handling, info=str(texts))
-        case RequestAnswered(texts=texts), Accepted() | Dispatched() | AwaitingInfo():
-            return Answered(file=state.file, answer=str(texts))
-        case RequestClosed(reason=reason), (
-            Received() | Accepted() | Dispatched() | AwaitingInfo() | Answered()
-        ):
-            return Closed(file=state.file, reason=reason)
-        case (
-            RequestReceived()
-            | RequestAccepted()
-            | RequestReturned()
-            | RequestDispatched()
-            | RequestTransferred()
-            | InfoAsked()
-            | InfoGiven()
-            | RequestAnswered()
-            | RequestClosed(),
-            _,
-        ):
-            return state
+            return Dispatched(file=_file(state), handling=handling)
+        case InfoAsked(texts=texts):
+            return AwaitingInfo(file=_file(state), handling=_handling(state), asked=str(texts))
+        case InfoGiven(texts=texts):
+            return Dispatched(file=_file(state), handling=_handling(state), info=str(texts))
+        case RequestAnswered(texts=texts):
+            return Answered(file=_file(state), answer=str(texts))
+        case RequestClosed(reason=reason):
+            return Closed(file=_file(state), reason=reason)
 
 
-class Policies(State):
-    """The category names of every version of a district's policy, the first version first."""
-
-    versions: tuple[tuple[str, ...], ...] = ()
-
-
-def _evolve_policies(state: Policies, fact: Fact) -> Policies:
-    match fact.event:
-        case CategoryPolicyAdopted(categories=categories):
-            return Policies(versions=(*state.versions, tuple(c.name for c in categories)))
-        case _:
-            return state
-
-
-POLICIES = View("wishes.request.policies", 1, Policies, Policies(), _evolve_policies)
-
-
-def decide(
-    command: RequestCommand, state: Request, states: States, asked: Asked
-) -> Sequence[To]:
-    """Give what follows from a command: events, none when it is already so, or a refusal."""
-    if isinstance(command, ReceiveRequest):
-        return _receive(command, state, states)
+def decide(command: RequestCommand, state: Request, states: States, asked: Asked) -> Sequence[To]:
+    """Give what follows from a command; nothing when it is already so."""
     if not isinstance(state, NotReceived) and asked.occurred_at < state.file.received_at:
         raise refusals.BeforeReceived
-    event = _step(command, state)
+    _check_requester(command, state)
+    match state:
+        case NotReceived():
+            event = _before_receipt(command, states)
+        case Received() | Accepted():
+            event = _at_the_desk(command, state)
+        case Dispatched() | AwaitingInfo():
+            event = _with_a_unit(command, state)
+        case Answered():
+            event = _after_the_answer(command, state)
+        case Returned() | Closed():
+            event = _after_the_end(command, state)
     return [] if event is None else [To(request_stream(command.request), event)]
 
 
-def _receive(command, state, states): ...
+def _before_receipt(command: RequestCommand, states: States) -> WishesEvent:
+    if not isinstance(command, ReceiveRequest):
+        raise refusals.RequestNotFound
+    check_category(command, states)
+    return RequestReceived(
+        request=UUID(command.request),
+        kind=command.kind,
+        category=command.category,
+        category_policy=command.category_policy,
+        area=command.area,
+        requester=UUID(command.requester),
+        texts=UUID(command.texts),
+    )
+
+
+def _at_the_desk(command: RequestCommand, state: Received | Accepted) -> WishesEvent | None:
+    request = UUID(command.request)
+    match command, state:
+        case ReceiveRequest(), _:
+            return _received_again(command, state.file)
+        case AcceptRequest(), Received():
+            return RequestAccepted(request=request)
+        case AcceptRequest(), Accepted():
+            return None
+        case ReturnRequest(reason=reason), Received():
+            return RequestReturned(request=request, reason=reason)
+        case ReturnRequest(), Accepted():
+            raise refusals.RequestAlreadyAccepted
+        case DispatchRequest() | AnswerRequest(), Received():
+            raise refusals.RequestNotAccepted
+        case DispatchRequest(unit=unit), Accepted():
+            return RequestDispatched(request=request, unit=unit)
+        case AnswerRequest(), Accepted():
+            return _answered_on_the_spot(command, state.file)
+        case TransferRequest() | AskForInfo(), _:
+            raise refusals.RequestNotDispatched
+        case GiveInfo(), _:
+            raise refusals.NoInfoAwaited
+        case CloseRequest(), _:
+            return _withdrawn(command)
+
+
+def _with_a_unit(command: RequestCommand, state: Dispatched | AwaitingInfo) -> WishesEvent | None:
+    request = UUID(command.request)
+    match command, state:
+        case ReceiveRequest(), _:
+            return _received_again(command, state.file)
+        case AcceptRequest(), _:
+            return None
+        case ReturnRequest(), _:
+            raise refusals.RequestAlreadyAccepted
+        case DispatchRequest(), _:
+            return _dispatched_again(command, state.handling)
+        case TransferRequest(), Dispatched():
+            return _transferred(command, state.handling)
+        case AskForInfo(texts=texts), Dispatched():
+            return InfoAsked(request=request, unit=state.handling.unit, texts=UUID(texts))
+        case AskForInfo(texts=texts), AwaitingInfo(asked=asked) if texts == asked:
+            return None
+        case TransferRequest() | AskForInfo(), AwaitingInfo():
+            raise refusals.InfoAwaited
+        case GiveInfo(texts=texts), AwaitingInfo():
+            return InfoGiven(request=request, texts=UUID(texts))
+        case GiveInfo(texts=texts), Dispatched(info=info) if texts == info:
+            return None
+        case GiveInfo(), Dispatched():
+            raise refusals.NoInfoAwaited
+        case AnswerRequest(), _:
+            return _answered(command, state.handling)
+        case CloseRequest(), _:
+            return _withdrawn(command)
+
+
+def _after_the_answer(command: RequestCommand, state: Answered) -> WishesEvent | None:
+    match command:
+        case ReceiveRequest():
+            return _received_again(command, state.file)
+        case AcceptRequest():
+            return None
+        case ReturnRequest():
+            raise refusals.RequestAlreadyAccepted
+        case AnswerRequest(texts=texts) if texts == state.answer:
+            return None
+        case CloseRequest(reason=CloseReason.ANSWERED as reason):
+            return RequestClosed(request=UUID(command.request), reason=reason)
+        case (
+            DispatchRequest()
+            | TransferRequest()
+            | AskForInfo()
+            | GiveInfo()
+            | AnswerRequest()
+            | CloseRequest()
+        ):
+            raise refusals.RequestAlreadyAnswered
+
+
+def _after_the_end(command: RequestCommand, state: Returned | Closed) -> None:
+    match command, state:
+        case ReceiveRequest(), _:
+            return _received_again(command, state.file)
+        case ReturnRequest(reason=was), Returned(reason=reason) if was is reason:
+            return None
+        case CloseRequest(reason=was), Closed(reason=reason) if was is reason:
+            return None
+        case _, Returned():
+            raise refusals.RequestWasReturned
+        case _, Closed():
+            raise refusals.RequestIsClosed
+
+
+def _check_requester(command: RequestCommand, state: Request) -> None:
+    match command, state:
+        case AskForInfo() | GiveInfo() | AnswerRequest(), Open(file=file):
+            if command.requester != file.requester:
+                raise refusals.NotTheRequester
+        case _:
+            return
+
+
+def _received_again(command: ReceiveRequest, file: File) -> None:
+    if command.texts != file.texts:
+        raise refusals.RequestTaken
+
+
+def _dispatched_again(command: DispatchRequest, handling: Handling) -> None:
+    if handling.hops or command.unit != handling.unit:
+        raise refusals.RequestAlreadyDispatched
+
+
+def _transferred(command: TransferRequest, handling: Handling) -> WishesEvent | None:
+    if command.to_unit == handling.unit:
+        return None
+    if handling.hops >= TRANSFERS_MAX:
+        raise refusals.TransferLimitReached(transfers_max=TRANSFERS_MAX)
+    return RequestTransferred(
+        request=UUID(command.request),
+        from_unit=handling.unit,
+        to_unit=command.to_unit,
+        accountable=handling.accountable,
+        reason=command.reason,
+        hop=handling.hops + 1,
+    )
+
+
+def _answered_on_the_spot(command: AnswerRequest, file: File) -> WishesEvent:
+    if file.kind is not RequestKind.ENQUIRY:
+        raise refusals.RequestNotDispatched
+    if not command.unit:
+        raise refusals.UnitMissing
+    return _answer(command, command.unit)
+
+
+def _answered(command: AnswerRequest, handling: Handling) -> WishesEvent:
+    if command.unit not in ("", handling.unit):
+        raise refusals.NotHandlingUnit
+    return _answer(command, handling.unit)
+
+
+def _answer(command: AnswerRequest, unit: str) -> WishesEvent:
+    request, texts = UUID(command.request), UUID(command.texts)
+    return RequestAnswered(request=request, unit=unit, texts=texts, dated=command.dated)
+
+
+def _withdrawn(command: CloseRequest) -> WishesEvent:
+    if command.reason is not CloseReason.WITHDRAWN:
+        raise refusals.RequestNotAnswered
+    return RequestClosed(request=UUID(command.request), reason=command.reason)
+
+
+def _opened(event: RequestReceived, at: datetime) -> File:
+    who, texts = str(event.requester), str(event.texts)
+    return File(kind=event.kind, received_at=at, requester=who, texts=texts)
+
+
+def _file(state: Request) -> File:
+    assert not isinstance(state, NotReceived), "a request's first event is its receipt"
+    return state.file
+
+
+def _handling(state: Request) -> Handling:
+    assert isinstance(state, Dispatched | AwaitingInfo), "only a unit asks and hears"
+    return state.handling
+
+
+REQUEST: Decider[RequestCommand, Request] = Decider(
+    name="request",
+    view=View("wishes.request", 1, Request, NotReceived(), evolve),
+    commands=get_args(RequestCommand),
+    target=lambda command: request_stream(command.request),
+    decide=decide,
+    reads=category_reads,
+)
+
+# An integration enters what another system of the district already did, step by step.
+ACCESS = tuple(
+    Allow(role=role, action=action)
+    for action, roles in {
+        ReceiveRequest: ("desk", "resident", "integration"),
+        AcceptRequest: ("desk", "integration"),
+        ReturnRequest: ("desk", "integration"),
+        DispatchRequest: ("desk", "integration"),
+        TransferRequest: ("desk", "department", "integration"),
+        AskForInfo: ("desk", "department", "integration"),
+        GiveInfo: ("desk", "integration"),
+        AnswerRequest: ("desk", "department", "integration"),
+        CloseRequest: ("desk", "integration"),
+        "read_requests": ("desk", "department", "secretary", "district_admin", "integration"),
+        "read_request_texts": ("desk", "department"),
+    }.items()
+    for role in roles
+)

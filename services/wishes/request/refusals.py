@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.decider import Refused, RefusalKind
+from shared.decider import RefusalKind, Refused
 
 
 class RequestNotFound(Refused):
@@ -29,6 +29,12 @@ class CategoryPolicyUnknown(Refused):
 
 class BeforeReceived(Refused):
     """Nothing can happen to a request before it was received."""
+
+    kind = RefusalKind.INVALID
+
+
+class NotTheRequester(Refused):
+    """The account is not the one that made the request."""
 
     kind = RefusalKind.INVALID
 

@@ -97,6 +97,10 @@ class EmbeddedPostgres:
         """Stop it: `fast` ends sessions and checkpoints, `immediate` leaves a crash to recover."""
         self._process.end(_STOP[mode])
 
+    def kill(self) -> None:
+        """Kill it as a crash would (SIGKILL)."""
+        self._process.end(())
+
     def restart(self, mode: Mode = "fast") -> None:
         """Stop and start on the same port."""
         self.stop(mode)

@@ -7,7 +7,9 @@ All three must agree before anything is signalled, so a recycled process id is n
 import json
 import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import psutil
 from shared.kit.embedded.polling import ServerFault, until
 
 _START_TIME_TOLERANCE_S = 2.0  # the kernel's clock ticks and boot time round differently
+_LOG_BYTES_MAX = 16 * 1024 * 1024  # checked at each launch; one older log is kept
 _LOG_TAIL_CHARS = 2_000
 _KILL_TIMEOUT_S = 10.0
 
@@ -35,29 +38,42 @@ class Record:
 class ServerProcess:
     """One server at most, in a session of its own so that the terminal's Ctrl-C passes it by."""
 
-    def __init__(self, *, name: str, folder: Path) -> None:
+    def __init__(self, *, name: str, folder: Path, log: Path | None = None) -> None:
         self.name = name
-        self.log = folder / "server.log"
+        self.log = log or folder / "server.log"
         self._record = folder / "process.json"
         self._child: subprocess.Popen[bytes] | None = None
 
-    def launch(self, command: Sequence[str], *, marker: str, user: str | None = None) -> None:
-        """Start the command; `marker` is the argument that tells it from every other server."""
-        with self.log.open("ab") as log:
+    def launch(
+        self,
+        command: Sequence[str],
+        *,
+        marker: str,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the command; `marker` is the argument that tells it from every other server.
+
+        Without an environment it inherits ours. It is recorded before an interrupt can end us.
+        """
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES_MAX:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as log, _interrupts_wait():
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.log.parent,
+                cwd=self._record.parent,
                 start_new_session=True,
+                env=environment,
                 user=user,
                 group=None if user is None else group_of(user),
                 extra_groups=None if user is None else (),
             )
-        started = psutil.Process(self._child.pid).create_time()
-        record = Record(pid=self._child.pid, started=started, marker=marker)
-        self._record.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            started = psutil.Process(self._child.pid).create_time()
+            record = Record(pid=self._child.pid, started=started, marker=marker)
+            self._record.write_text(json.dumps(asdict(record)), encoding="utf-8")
 
     def find(self) -> psutil.Process | None:
         """Find the recorded process, of this run or a killed one, if it still runs."""
@@ -75,6 +91,11 @@ class ServerProcess:
     def ended(self) -> bool:
         """Tell whether the child launched last has ended (or none was launched)."""
         return self._child is None or self._child.poll() is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the child launched last, once it has ended."""
+        return None if self._child is None else self._child.poll()
 
     def signal(self, number: signal.Signals) -> None:
         """Send one signal and do not wait; nothing happens when nothing runs."""
@@ -103,6 +124,28 @@ def group_of(user: str) -> int:
     import pwd  # noqa: PLC0415 - absent on Windows, where nobody runs as root
 
     return pwd.getpwnam(user).pw_gid
+
+
+@contextmanager
+def _interrupts_wait() -> Generator[None]:
+    """Let Ctrl-C and its kin act only at the end: a child in between would be forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # interrupts reach the main thread only
+        return
+    seen: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # Handlers, not a mask: a child would inherit the mask, but starts with default handlers.
+    before = {number: signal.getsignal(number) for number in numbers}
+    ours = [number for number in numbers if callable(before[number])]
+    for number in ours:
+        signal.signal(number, lambda caught, _frame: seen.append(caught))
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+        for number in seen:
+            signal.raise_signal(number)
 
 
 def _end(process: psutil.Process, steps: Steps, *, name: str) -> None:

@@ -34,7 +34,7 @@ FROM kit.append_v1($1, $2::kit.event_v1[], $3::kit.stream_v1[], $4::kit.receipt_
                    $8::kit.dead_letter_v1[]) AS a
 """
 
-_EVENT_COLUMNS: Final = """
+EVENT_COLUMNS: Final = """
 e.position, e.stream, e.version, e.event_id, e.type, e.source, e.source_position, e.scope,
 e.occurred_at, e.at, e.recorded_at, e.actor, e.on_behalf_of, e.channel, e.grant_id, e.command_id,
 e.correlation_id, e.causation_id, e.traceparent, e.epoch, e.public, e.data::text AS data
@@ -54,7 +54,7 @@ ORDER BY w.n
 
 _LOAD_EVENTS: Final = (
     "SELECT "  # noqa: S608 - constants only
-    + _EVENT_COLUMNS
+    + EVENT_COLUMNS
     + """
 FROM unnest($1::text[], $2::integer[]) AS w (stream, after)
 CROSS JOIN LATERAL (SELECT * FROM kit.event AS k
@@ -80,7 +80,7 @@ CROSS JOIN LATERAL (SELECT * FROM kit.stream AS k WHERE k.stream = w.stream OFFS
 
 _READ: Final = (
     "SELECT "  # noqa: S608 - constants only
-    + _EVENT_COLUMNS
+    + EVENT_COLUMNS
     + "FROM kit.event AS e WHERE e.position > $1 ORDER BY e.position LIMIT $2"
 )
 
@@ -106,7 +106,7 @@ class PostgresLog:
         try:
             row = await self._pool.fetchrow(_APPEND, epoch, *_arrays(batch))
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         assert row is not None
         match row["status"]:
             case "appended":
@@ -129,7 +129,7 @@ class PostgresLog:
                 receipts = await _receipts(connection, commands)
                 return await _load(connection, wants), receipts
         except Exception as error:
-            raise _translated(error, unknown=False) from error
+            raise translated(error, unknown=False) from error
 
     async def heads(self, streams: Sequence[str]) -> dict[str, StreamHead]:
         """Give the heads of those streams that exist."""
@@ -163,7 +163,7 @@ class PostgresLog:
         try:
             return await self._pool.fetch(sql, *arguments)
         except Exception as error:
-            raise _translated(error, unknown=False) from error
+            raise translated(error, unknown=False) from error
 
 
 def stored(row: asyncpg.Record) -> Stored:
@@ -263,7 +263,7 @@ def _loaded(want: Want, row: asyncpg.Record, events: list[Stored]) -> Loaded:
     )
 
 
-def _translated(error: Exception, *, unknown: bool = True) -> Exception:
+def translated(error: Exception, *, unknown: bool = True) -> Exception:
     """Sort a database error: content (find the guilty one), or passing (all again)."""
     if isinstance(error, asyncpg.PostgresError):
         if (error.sqlstate or "")[:2] in _CONTENT_CLASSES:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from shared.kit.read_models.model import ReadModel
 
@@ -26,6 +27,9 @@ FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[])
 WHERE m.name = w.name AND m.revision = w.revision AND m.position = w.expected AND m.failure IS NULL
 RETURNING m.name
 """
+
+
+Connection = asyncpg.Connection | PoolConnectionProxy
 
 
 class CursorMovedError(Exception):
@@ -59,7 +63,7 @@ class Move:
 
 
 async def status(
-    connection: asyncpg.Connection | asyncpg.Pool, models: Sequence[ReadModel[Any]]
+    connection: Connection | asyncpg.Pool, models: Sequence[ReadModel[Any]]
 ) -> list[ModelStatus]:
     """Say where each model stands, sorted by name; one without a cursor stands at 0."""
     rows = await connection.fetch(
@@ -77,7 +81,7 @@ async def status(
     ]
 
 
-async def move(connection: asyncpg.Connection, moves: Sequence[Move]) -> None:
+async def move(connection: Connection, moves: Sequence[Move]) -> None:
     """Move all the cursors or raise CursorMovedError; call it inside the folds' transaction."""
     moved = await connection.fetch(
         _MOVE,
@@ -88,10 +92,12 @@ async def move(connection: asyncpg.Connection, moves: Sequence[Move]) -> None:
         [one.failure for one in moves],
     )
     if len(moved) != len(moves):
-        raise CursorMovedError(sorted({one.model.name for one in moves} - {r["name"] for r in moved}))
+        raise CursorMovedError(
+            sorted({one.model.name for one in moves} - {r["name"] for r in moved})
+        )
 
 
-async def resume(connection: asyncpg.Connection | asyncpg.Pool, model: ReadModel[Any]) -> None:
+async def resume(connection: Connection | asyncpg.Pool, model: ReadModel[Any]) -> None:
     """Let a stopped model go on from where it stands."""
     await connection.execute(
         "UPDATE kit.read_model AS m SET failure = NULL WHERE m.name = $1 AND m.revision = $2",

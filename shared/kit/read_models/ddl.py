@@ -22,19 +22,19 @@ _SCALARS: Final[dict[type[inspect.Type], str]] = {
     inspect.DateType: "date",
 }
 
-# Reserved in PostgreSQL 18 (pg_get_keywords(), categories R and T); queries do not quote names.
-_RESERVED: Final = frozenset(
-    """
-    all analyse analyze and any array as asc asymmetric authorization binary both case cast check
-    collate collation column concurrently constraint create cross current_catalog current_date
-    current_role current_schema current_time current_timestamp current_user default deferrable desc
-    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
-    initially inner intersect into is isnull join lateral leading left like limit localtime
-    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
-    references returning right select session_user similar some symmetric system_user table
-    tablesample then to trailing true union unique user using variadic verbose when where window with
-    """.split()
-)
+# Reserved in PostgreSQL 18 (pg_get_keywords(), catcode R and T); queries do not quote names.
+_KEYWORDS: Final = """
+all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+collate collation column concurrently constraint create cross current_catalog current_date
+current_role current_schema current_time current_timestamp current_user default deferrable
+desc distinct do else end except false fetch for foreign freeze from full grant group having
+ilike in initially inner intersect into is isnull join lateral leading left like limit
+localtime localtimestamp natural not notnull null offset on only or order outer overlaps
+placing primary references returning right select session_user similar some symmetric
+system_user table tablesample then to trailing true union unique user using variadic verbose
+when where window with
+"""
+_RESERVED: Final = frozenset(_KEYWORDS.split())
 
 
 class ModelRefusedError(Exception):
@@ -72,15 +72,16 @@ def columns(model: ReadModel[Any]) -> tuple[Column, ...]:
     return found
 
 
-def create(model: ReadModel[Any], table: str) -> tuple[str, ...]:
-    """Give the statements that create a table and its indexes."""
+def create(model: ReadModel[Any], table: str, *, temporary: bool = False) -> tuple[str, ...]:
+    """Give the statements that create a table and its indexes; a temporary one needs none."""
     lines = [column.definition for column in columns(model)]
     lines.append(f"PRIMARY KEY ({', '.join(model.key)})")
     return (
-        f"CREATE TABLE {table} ({', '.join(lines)})",
+        f"CREATE {'TEMPORARY ' if temporary else ''}TABLE {table} ({', '.join(lines)})",
         *(
             f"CREATE INDEX ON {table} ({', '.join(indexed)})"
             for indexed in model.indexes
+            if not temporary
         ),
     )
 

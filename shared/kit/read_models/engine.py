@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
-import msgspec
 import structlog
 
 from shared.kit.crash import crash_point
 from shared.kit.read_models.codec import Codec, RowUnfitError
-from shared.kit.read_models.cursors import Move, move
+from shared.kit.read_models.cursors import Connection, Move, move
 from shared.kit.read_models.folding import Failure, Folded, Page, Vocabulary, fold, plan
 from shared.kit.read_models.model import ReadModel
 
-log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
+_log: Final = structlog.get_logger()
 
 # Classes of SQLSTATE that pass: connection, transaction, resources, locks, operator, system.
 _PASSING: Final = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
@@ -32,40 +31,54 @@ class Engine:
     async def advance(self, models: Sequence[ReadModel[Any]], page: Page) -> None:
         """Move models, all standing at the page's beginning, to its end in one transaction.
 
-        A model that cannot follow stands still before the event in question, with the reason; if
-        it is the database that refuses its rows, at the page's beginning. The others go on.
-        Raises CursorMovedError when one of them stood elsewhere (then nothing was written), and
-        what asyncpg raises for faults that pass.
+        A model that cannot follow stands still before the event it cannot follow, with the reason;
+        the others go on. Raises CursorMovedError when one of them stood elsewhere (then nothing
+        was written), and what asyncpg raises for faults that pass.
         """
-        try:
-            await self._together(models, page)
-        except (asyncpg.PostgresError, RowUnfitError, msgspec.MsgspecError) as error:
-            if isinstance(error, asyncpg.PostgresError) and _passes(error):
-                raise
-            if len(models) == 1:
-                await self._stop(models[0], page, error)
-                return
+        if isinstance(await self._together(models, page), Exception):
             for model in models:
-                await self.advance((model,), page)
+                await self._alone(model, page)
 
-    async def _together(self, models: Sequence[ReadModel[Any]], page: Page) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            folded = [(model, await self._fold(connection, model, page)) for model in models]
-            await move(
-                connection,
-                [
-                    Move(model, page.after, done.through, done.failure and str(done.failure))
-                    for model, done in folded
-                ],
-            )
-            crash_point("fold")
+    async def _alone(self, model: ReadModel[Any], page: Page) -> bool:
+        """Halve the page until the guilty event is alone; tell whether the model goes on."""
+        done = await self._together((model,), page)
+        if not isinstance(done, Exception):
+            return not done
+        if len(page.entries) > 1:
+            first, second = page.halves()
+            return await self._alone(model, first) and await self._alone(model, second)
+        await self._stop(model, page, done)
+        return False
+
+    async def _together(
+        self, models: Sequence[ReadModel[Any]], page: Page
+    ) -> list[Failure] | Exception:
+        """Move models in one transaction; give the error if the rows of one were refused."""
+        try:
+            folded = await self._write(models, page)
+        except RowUnfitError as error:
+            return error
+        except asyncpg.PostgresError as error:
+            if _passes(error):
+                raise
+            return error
+        failures: list[Failure] = []
         for model, done in folded:
             if done.failure is not None:
                 _log_stopped(model, done.through, done.failure)
+                failures.append(done.failure)
+        return failures
 
-    async def _fold(
-        self, connection: asyncpg.Connection, model: ReadModel[Any], page: Page
-    ) -> Folded[Any]:
+    async def _write(
+        self, models: Sequence[ReadModel[Any]], page: Page
+    ) -> list[tuple[ReadModel[Any], Folded[Any]]]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            folded = [(model, await self._fold(connection, model, page)) for model in models]
+            await move(connection, [_move_of(model, page, done) for model, done in folded])
+            crash_point("fold")
+        return folded
+
+    async def _fold(self, connection: Connection, model: ReadModel[Any], page: Page) -> Folded[Any]:
         codec = self._codecs[model.name]
         planned = plan(model, self._vocabularies[model.name], page)
         before: dict[Any, Any] = {}
@@ -83,10 +96,14 @@ class Engine:
         code = "rows_refused"
         if isinstance(error, asyncpg.PostgresError):
             code = f"rows_refused {error.sqlstate}"
-        failure = Failure(0, code, error)
+        failure = Failure(page.entries[0].position if page.entries else 0, code, error)
         async with self._pool.acquire() as connection, connection.transaction():
             await move(connection, [Move(model, page.after, page.after, str(failure))])
         _log_stopped(model, page.after, failure)
+
+
+def _move_of(model: ReadModel[Any], page: Page, done: Folded[Any]) -> Move:
+    return Move(model, page.after, done.through, str(done.failure) if done.failure else None)
 
 
 def _passes(error: asyncpg.PostgresError) -> bool:
@@ -94,7 +111,7 @@ def _passes(error: asyncpg.PostgresError) -> bool:
 
 
 def _log_stopped(model: ReadModel[Any], position: int, failure: Failure) -> None:
-    log.error(
+    _log.error(
         "read_model.stopped",
         model=model.name,
         revision=model.revision,

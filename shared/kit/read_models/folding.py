@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
@@ -34,6 +34,15 @@ class Page:
     through: int
     entries: Sequence[Entry]
 
+    def halves(self) -> tuple[Page, Page]:
+        """Cut a page of two entries or more in the middle."""
+        middle = len(self.entries) // 2
+        end = self.entries[middle].position - 1
+        return (
+            Page(self.after, end, self.entries[:middle]),
+            Page(end, self.through, self.entries[middle:]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -44,7 +53,9 @@ class Failure:
     error: Exception | None = None
 
     def __str__(self) -> str:
-        what = f": {type(self.error).__name__}" if self.error is not None else ""
+        what = "" if self.error is None else f": {type(self.error).__name__}"
+        if isinstance(self.error, RowUnfitError):
+            what = f": {self.error}"
         where = f" at position {self.position}" if self.position else ""
         return f"{self.code}{where}{what}"
 
@@ -93,7 +104,7 @@ class Vocabulary(Generic[R]):
 
 
 def unversioned(type_name: str) -> str:
-    """Cut a type's version off: `cogov.wishes.wish_submitted.v2` is `cogov.wishes.wish_submitted.v`."""
+    """Cut the number off a type's version, so that its versions have one name."""
     return type_name.rstrip("0123456789")
 
 
@@ -139,21 +150,6 @@ def fold(model: ReadModel[R], planned: Plan[R], before: Mapping[Key, R]) -> Fold
     )
 
 
-def fold_all(model: ReadModel[R], facts: Iterable[Fact]) -> dict[Key, R]:
-    """Fold facts from nothing into the rows they make; what the model raises is raised."""
-    rows: dict[Key, R] = {}
-    for position, fact in enumerate(facts, start=1):
-        if not isinstance(fact.event, model.events):
-            continue
-        touch: Touch = Touch(position, fact, model.keys(fact))
-        for key, row in _fold_one(model, touch, rows).items():
-            if row is None:
-                rows.pop(key, None)
-            else:
-                rows[key] = row
-    return rows
-
-
 def _keys(model: ReadModel[R], entry: Entry) -> Sequence[Key] | Failure:
     if entry.fact is None:
         return Failure(entry.position, entry.unreadable)
@@ -179,4 +175,3 @@ def _fold_one(
             raise RowUnfitError(message)
         folded[key] = row
     return folded
-

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import asyncpg
-
+from shared.kit.read_models.cursors import Connection
 from shared.kit.read_models.ddl import columns, create
 from shared.kit.read_models.model import ReadModel
 
@@ -39,9 +38,7 @@ class TableChangedError(Exception):
     """A table has other columns than its row type: the row type changed without a new revision."""
 
 
-async def ensure_tables(
-    connection: asyncpg.Connection, models: Sequence[ReadModel[Any]]
-) -> None:
+async def ensure_tables(connection: Connection, models: Sequence[ReadModel[Any]]) -> None:
     """Make the tables that are missing, with their cursors at 0.
 
     A table and its cursor exist together: one without the other is made anew. Raises
@@ -63,14 +60,14 @@ async def ensure_tables(
                 raise TableChangedError(message)
 
 
-async def remake_table(connection: asyncpg.Connection, model: ReadModel[Any]) -> None:
+async def remake_table(connection: Connection, model: ReadModel[Any]) -> None:
     """Drop the model's table with all it holds and make it anew, its cursor at 0."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await _remake(connection, model)
 
 
-async def publish_views(connection: asyncpg.Connection, models: Sequence[ReadModel[Any]]) -> None:
+async def publish_views(connection: Connection, models: Sequence[ReadModel[Any]]) -> None:
     """Show each table of this release under its model's plain noun, for readers outside.
 
     Tables that are missing are made. The connection's role must own the tables, so it is the
@@ -82,7 +79,7 @@ async def publish_views(connection: asyncpg.Connection, models: Sequence[ReadMod
             await _publish(connection, model)
 
 
-async def _publish(connection: asyncpg.Connection, model: ReadModel[Any]) -> None:
+async def _publish(connection: Connection, model: ReadModel[Any]) -> None:
     names = ", ".join(column.name for column in columns(model))
     await connection.execute(f"DROP VIEW IF EXISTS public.{model.name}")
     await connection.execute(
@@ -90,7 +87,7 @@ async def _publish(connection: asyncpg.Connection, model: ReadModel[Any]) -> Non
     )
 
 
-async def _remake(connection: asyncpg.Connection, model: ReadModel[Any]) -> None:
+async def _remake(connection: Connection, model: ReadModel[Any]) -> None:
     # A query that runs on shows up as a lock we wait for; better to fail than to stop all others.
     await connection.execute("SET LOCAL lock_timeout = '4s'")
     shown = await connection.fetchval(_SHOWN, model.name, model.table)

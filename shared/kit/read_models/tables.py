@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import Any, Final, LiteralString
+
+import asyncpg
 
 from shared.kit.read_models.model import ReadModel
 
-if TYPE_CHECKING:
-    import asyncpg
-
-_PLACE = re.compile(r"\{([^{}]*)\}")
+_PLACE: Final = re.compile(r"\{([^{}]*)\}")
 
 
 class Tables:
@@ -19,15 +18,15 @@ class Tables:
 
     A query names a model in braces, `SELECT … FROM {requests} WHERE scope = $1`; it is run on the
     table of the revision that this release declares. SQL is literal text; values are arguments.
-    A statement is cancelled after `timeout_ms`.
+    A statement is cancelled after `timeout_ms`; TimeoutError tells so.
     """
 
     def __init__(
         self, pool: asyncpg.Pool, models: Sequence[ReadModel[Any]], *, timeout_ms: int = 2000
     ) -> None:
         self._pool = pool
-        self._tables = {model.name: model.table for model in models}
-        self._timeout_ms = timeout_ms
+        self._tables = {model.name: f"public.{model.table}" for model in models}
+        self._timeout_s = timeout_ms / 1000
         self._known: dict[str, str] = {}
 
     def query(self, sql: LiteralString) -> str:
@@ -38,9 +37,9 @@ class Tables:
         return known
 
     async def fetch(self, sql: LiteralString, *args: Any) -> list[asyncpg.Record]:
-        """Give the rows of a query; raise asyncpg.QueryCanceledError past the time limit."""
-        raise NotImplementedError
+        """Give the rows of a query."""
+        return await self._pool.fetch(self.query(sql), *args, timeout=self._timeout_s)
 
     async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
         """Give the first row of a query, or None."""
-        raise NotImplementedError
+        return await self._pool.fetchrow(self.query(sql), *args, timeout=self._timeout_s)

@@ -1,4 +1,4 @@
-"""The log as pages of facts: one reader feeds every model, and parses only what one of them uses."""
+"""The log as pages of facts: one reader feeds every model and parses only what one uses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from shared.contracts.registry import Registry
 from shared.decider import Fact
+from shared.kit.read_models.cursors import Connection
 from shared.kit.read_models.folding import Entry, Page, Vocabulary, unversioned
 from shared.kit.read_models.model import ReadModel
 
@@ -42,9 +43,7 @@ class Tail:
         self._used = frozenset(used)
         self._unversioned = sorted({unversioned(name) for name in used})
 
-    async def read(
-        self, connection: asyncpg.Connection | asyncpg.Pool, after: int, through: int
-    ) -> Page:
+    async def read(self, connection: Connection | asyncpg.Pool, after: int, through: int) -> Page:
         """Read the entries after one position up to another that is in the log."""
         rows = await connection.fetch(_READ, after, through, self._unversioned)
         return Page(after, through, [entry for row in rows for entry in self._entries(row)])

@@ -1,6 +1,6 @@
 """Given facts, when a command, then events or a refusal: domain and read models without I/O.
 
-    Spec(REQUEST, scope="elm").given(stream, received).when(AcceptRequest(…)).then(To(stream, …))
+Spec(REQUEST, scope="elm").given(stream, received).when(AcceptRequest(…)).then(To(stream, …))
 """
 
 from __future__ import annotations

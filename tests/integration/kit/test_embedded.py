@@ -102,6 +102,8 @@ async def test_data_and_ports_outlive_a_stop_a_kill_and_a_crash(root: Path) -> N
         first.kafka.kill()
         first.kafka.start()
         first.postgres.restart("immediate")
+        first.postgres.kill()
+        first.postgres.start()
         assert (first.bootstrap, first.dsn("kept")) == addresses
     with Site(root) as second:
         assert (second.bootstrap, second.dsn("kept")) == addresses

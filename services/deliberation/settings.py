@@ -1,0 +1,13 @@
+"""Settings of deliberation: the kit's, under DELIBERATION_."""
+
+from __future__ import annotations
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Read from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="DELIBERATION_", frozen=True, extra="ignore")

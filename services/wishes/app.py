@@ -1,0 +1,43 @@
+"""Wishes, composed: requests and the category policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.wishes.categories import api as categories_api
+from services.wishes.categories.domain import ACCESS as CATEGORIES_ACCESS
+from services.wishes.categories.domain import CATEGORY_POLICY
+from services.wishes.categories.in_force import IN_FORCE, Categoriser
+from services.wishes.request import api as request_api
+from services.wishes.request.category import POLICIES
+from services.wishes.request.domain import ACCESS as REQUEST_ACCESS
+from services.wishes.request.domain import REQUEST
+from services.wishes.request.read_model import HOPS, REQUESTS
+from shared.authority import GRANTS, IDENTITY, NODE, DirectoryGuard, PolicyTable
+from shared.contracts.deliberation import EVENTS as DELIBERATION_EVENTS
+from shared.contracts.topics import TOPICS
+from shared.contracts.wishes import EVENTS
+from shared.kit.http.commands import Routes
+from shared.kit.service import Rooms, Service
+
+
+def _routes(rooms: Rooms) -> Sequence[Routes]:
+    categoriser = Categoriser(rooms.states, rooms.district, rooms.edge.clock)
+    return (
+        request_api.routes(rooms, categoriser.assign),
+        categories_api.routes(rooms, categoriser),
+    )
+
+
+SERVICE = Service(
+    name="wishes",
+    revision=1,
+    topic=TOPICS["wishes"],
+    public_events=EVENTS,
+    hears={TOPICS["deliberation"]: DELIBERATION_EVENTS},
+    deciders=(REQUEST, CATEGORY_POLICY),
+    heard_views=(NODE, IDENTITY, GRANTS, POLICIES, IN_FORCE),
+    read_models=(REQUESTS, HOPS),
+    guard=DirectoryGuard(PolicyTable((*REQUEST_ACCESS, *CATEGORIES_ACCESS))),
+    routes=_routes,
+)

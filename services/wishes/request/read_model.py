@@ -1,0 +1,208 @@
+"""Requests as tables: a row for each case file, and one for each unit's turn with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from shared.contracts.wishes import (
+    InfoAsked,
+    InfoGiven,
+    RequestAccepted,
+    RequestAnswered,
+    RequestClosed,
+    RequestDispatched,
+    RequestReceived,
+    RequestReturned,
+    RequestTransferred,
+)
+from shared.decider import Fact
+from shared.kit.read_models.model import ReadModel, Row
+
+
+class RequestRow(Row):
+    """A request's case file; `texts`, `info_texts`, `answer_texts` are ids of vault records.
+
+    `unit` has it, `accountable` had it first; both are empty before the dispatch. `answer_dated`
+    false: the answer's day is not known, so no time to answer can be told. `end_reason` says why
+    it was returned or how it was closed, at `ended_at`.
+    """
+
+    scope: str
+    request: str
+    kind: str
+    category: str
+    category_policy: int
+    area: str
+    requester: UUID
+    texts: UUID
+    state: str
+    received_at: datetime
+    version: int
+    unit: str = ""
+    accountable: str = ""
+    hops: int = 0
+    accepted_at: datetime | None = None
+    dispatched_at: datetime | None = None
+    answered_at: datetime | None = None
+    answer_dated: bool = True
+    answer_texts: UUID | None = None
+    info_texts: UUID | None = None
+    ended_at: datetime | None = None
+    end_reason: str = ""
+
+
+class HopRow(Row):
+    """A unit's turn with a request: hop 0 is the first receiver's, each transfer one more.
+
+    `reason` is the transfer's. `until_at` is when the request was handed on; the last turn lasts
+    until the answer or the end, which stand in the case file.
+    """
+
+    scope: str
+    request: str
+    hop: int
+    unit: str
+    since_at: datetime
+    until_at: datetime | None = None
+    reason: str = ""
+
+
+RequestFact = (
+    RequestAccepted
+    | RequestReturned
+    | RequestDispatched
+    | RequestTransferred
+    | InfoAsked
+    | InfoGiven
+    | RequestAnswered
+    | RequestClosed
+)
+
+
+def request_keys(fact: Fact) -> tuple[tuple[Any, ...], ...]:
+    """Name the one row of a request."""
+    return ((fact.scope, fact.id),)
+
+
+def fold_request(_key: tuple[Any, ...], row: RequestRow | None, fact: Fact) -> RequestRow | None:
+    """Follow one fact; one that the row has already seen changes nothing."""
+    event = fact.event
+    if row is None:
+        return _received(event, fact) if isinstance(event, RequestReceived) else None
+    if fact.version <= row.version or not isinstance(event, RequestFact):
+        return row
+    return replace(_moved(row, event, fact.occurred_at), version=fact.version)
+
+
+def _received(event: RequestReceived, fact: Fact) -> RequestRow:
+    return RequestRow(
+        scope=fact.scope,
+        request=fact.id,
+        kind=event.kind.value,
+        category=event.category,
+        category_policy=event.category_policy,
+        area=event.area,
+        requester=event.requester,
+        texts=event.texts,
+        state="received",
+        received_at=fact.occurred_at,
+        version=fact.version,
+    )
+
+
+def _moved(  # noqa: PLR0911 - a table, an arm per event
+    row: RequestRow, event: RequestFact, at: datetime
+) -> RequestRow:
+    match event:
+        case RequestAccepted():
+            return replace(row, state="accepted", accepted_at=at)
+        case RequestReturned(reason=reason):
+            return replace(row, state="returned", ended_at=at, end_reason=reason.value)
+        case RequestDispatched(unit=unit):
+            return replace(row, state="dispatched", dispatched_at=at, unit=unit, accountable=unit)
+        case RequestTransferred(to_unit=unit, hop=hop):
+            return replace(row, unit=unit, hops=hop)
+        case InfoAsked():
+            return replace(row, state="awaiting_info")
+        case InfoGiven(texts=texts):
+            return replace(row, state="dispatched", info_texts=texts)
+        case RequestAnswered(unit=unit, texts=texts, dated=dated):
+            return replace(
+                row,
+                state="answered",
+                unit=unit,
+                answered_at=at,
+                answer_dated=dated,
+                answer_texts=texts,
+            )
+        case RequestClosed(reason=reason):
+            return replace(row, state="closed", ended_at=at, end_reason=reason.value)
+
+
+def hop_keys(fact: Fact) -> tuple[tuple[Any, ...], ...]:
+    """Name the hop that begins and the one that ends."""
+    request = fact.id
+    match fact.event:
+        case RequestDispatched():
+            return ((fact.scope, request, 0),)
+        case RequestTransferred(hop=hop):
+            return ((fact.scope, request, hop - 1), (fact.scope, request, hop))
+        case _:
+            return ()
+
+
+def fold_hop(key: tuple[Any, ...], row: HopRow | None, fact: Fact) -> HopRow | None:
+    """Begin a turn, or end the one before."""
+    scope, request, number = key
+    at = fact.occurred_at
+    match fact.event:
+        case RequestDispatched(unit=unit):
+            return HopRow(scope=scope, request=request, hop=0, unit=unit, since_at=at)
+        case RequestTransferred(hop=hop, to_unit=unit, reason=reason) if hop == number:
+            return HopRow(
+                scope=scope,
+                request=request,
+                hop=hop,
+                unit=unit,
+                since_at=at,
+                reason=reason.value,
+            )
+        case RequestTransferred() if row is not None:
+            return replace(row, until_at=at)
+        case _:
+            return row
+
+
+REQUESTS = ReadModel(
+    name="requests",
+    revision=1,
+    row=RequestRow,
+    key=("scope", "request"),
+    keys=request_keys,
+    fold=fold_request,
+    events=(
+        RequestReceived,
+        RequestAccepted,
+        RequestReturned,
+        RequestDispatched,
+        RequestTransferred,
+        InfoAsked,
+        InfoGiven,
+        RequestAnswered,
+        RequestClosed,
+    ),
+    indexes=(("scope", "received_at", "request"),),
+)
+HOPS = ReadModel(
+    name="request_hops",
+    revision=1,
+    row=HopRow,
+    key=("scope", "request", "hop"),
+    keys=hop_keys,
+    fold=fold_hop,
+    events=(RequestDispatched, RequestTransferred),
+)

@@ -1,0 +1,275 @@
+"""The queries of requests over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel
+
+from services.wishes.request.queries import (
+    BANDS_DAYS,
+    Figures,
+    figures,
+    find_request,
+    list_hops,
+    list_requests,
+)
+from services.wishes.request.read_model import HopRow, RequestRow
+from services.wishes.request.refusals import RequestNotFound
+from shared.kit.http.commands import Routes
+from shared.kit.http.pages import Page, Paging
+from shared.kit.http.queries import Reading
+from shared.kit.service import Rooms
+
+TOP = 10
+Filter = Annotated[str | None, Query(min_length=1, max_length=200)]
+
+
+class HopAnswer(BaseModel):
+    """A stay with a unit: hop 0 is the first receiver; `seconds` is empty while it lasts."""
+
+    hop: int
+    unit: str
+    reason: str
+    since: AwareDatetime
+    until: AwareDatetime | None
+    seconds: int | None
+
+
+class RequestAnswer(BaseModel):
+    """A request as the list shows it."""
+
+    request: str
+    kind: str
+    category: str
+    area: str
+    state: str
+    unit: str
+    accountable: str
+    hops: int
+    received_at: AwareDatetime
+    accepted_at: AwareDatetime | None
+    dispatched_at: AwareDatetime | None
+    answered_at: AwareDatetime | None
+    answer_dated: bool
+    ended_at: AwareDatetime | None
+    end_reason: str
+    version: int
+
+
+class CaseAnswer(RequestAnswer):
+    """A request's case file with every hop."""
+
+    stays: list[HopAnswer]
+
+
+class TextsAnswer(BaseModel):
+    """A request's texts by field; an erased field is absent. Every reading of them is logged."""
+
+    request: str
+    texts: dict[str, str]
+    info: dict[str, str]
+    answer: dict[str, str]
+
+
+class RateAnswer(BaseModel):
+    """A rate by call-back: how many are due, were asked, answered, and said yes."""
+
+    due: int
+    asked: int
+    answered: int
+    yes: int
+
+
+class DaysAnswer(BaseModel):
+    """Seconds from receipt to a dated answer; quartiles are values that occur."""
+
+    dated: int
+    undated: int
+    min_seconds: int | None
+    quartile1_seconds: int | None
+    median_seconds: int | None
+    quartile3_seconds: int | None
+    max_seconds: int | None
+
+
+class CountAnswer(BaseModel):
+    """How many requests something has."""
+
+    name: str
+    requests: int
+
+
+class BandAnswer(BaseModel):
+    """Requests that took (or have waited) at most so many days; null: longer than the last band."""
+
+    days_max: int | None
+    requests: int
+
+
+class FiguresAnswer(BaseModel):
+    """A community's figures; closed is not the same as solved."""
+
+    received: int
+    accepted: int
+    returned: int
+    answered: int
+    open: int
+    closed: int
+    days_to_answer: DaysAnswer
+    answered_ageing: list[BandAnswer]
+    open_ageing: list[BandAnswer]
+    busiest_categories: list[CountAnswer]
+    busiest_areas: list[CountAnswer]
+    contacted: RateAnswer
+    solved: RateAnswer
+    satisfied: RateAnswer
+
+
+def add_queries(found: Routes, rooms: Rooms) -> None:
+    """Add the GETs of requests."""
+    _add_lists(found, rooms)
+    _add_texts(found, rooms)
+
+
+def _add_lists(found: Routes, rooms: Rooms) -> None:
+    tables = rooms.tables
+
+    async def get_request(request: UUID, reader: Reading) -> CaseAnswer:
+        """Show a case file with every hop and how long it took."""
+        row = await find_request(tables, reader.scope, str(request))
+        if row is None:
+            raise RequestNotFound
+        hops = await list_hops(tables, reader.scope, str(request))
+        return CaseAnswer(**_columns(row), stays=[_hop(hop) for hop in hops])
+
+    async def get_requests(
+        paging: Paging,
+        reader: Reading,
+        state: Filter = None,
+        category: Filter = None,
+        area: Filter = None,
+        unit: Filter = None,
+        kind: Filter = None,
+    ) -> Page[RequestAnswer]:
+        """List requests, the latest received first."""
+        rows = await list_requests(
+            tables,
+            reader.scope,
+            filters={
+                "state": state,
+                "category": category,
+                "area": area,
+                "unit": unit,
+                "kind": kind,
+            },
+            after=paging.after(tuple[AwareDatetime, str]),
+            limit=paging.fetch,
+        )
+        return paging.page(
+            rows,
+            key=lambda row: (row.received_at, row.request),
+            item=lambda row: RequestAnswer(**_columns(row)),
+        )
+
+    async def get_figures(reader: Reading) -> FiguresAnswer:
+        """Count a community's requests, each figure with its denominator."""
+        now = rooms.edge.clock.now()
+        return _figures(await figures(tables, reader.scope, now=now, top=TOP))
+
+    found.query(
+        "/communities/{scope}/requests/figures",
+        get_figures,
+        action="read_requests",
+        summary="Count a community's requests",
+    )
+    found.query(
+        "/communities/{scope}/requests/{request}",
+        get_request,
+        action="read_requests",
+        summary="Show a case file",
+        versioned=True,
+    )
+    found.query(
+        "/communities/{scope}/requests",
+        get_requests,
+        action="read_requests",
+        summary="List requests",
+    )
+
+
+def _add_texts(found: Routes, rooms: Rooms) -> None:
+    async def get_request_texts(request: UUID, reader: Reading) -> TextsAnswer:
+        """Reveal a request's texts, for handling it."""
+        row = await find_request(rooms.tables, reader.scope, str(request))
+        if row is None:
+            raise RequestNotFound
+        records = [one for one in (row.texts, row.info_texts, row.answer_texts) if one]
+        revealed = await rooms.vault.reveal(records, "handling", reader.caller)
+        return TextsAnswer(
+            request=row.request,
+            texts=revealed[row.texts],
+            info=revealed[row.info_texts] if row.info_texts else {},
+            answer=revealed[row.answer_texts] if row.answer_texts else {},
+        )
+
+    found.query(
+        "/communities/{scope}/requests/{request}/texts",
+        get_request_texts,
+        action="read_request_texts",
+        summary="Reveal a request's texts",
+    )
+
+
+def _columns(row: RequestRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in RequestAnswer.model_fields}
+
+
+def _hop(row: HopRow) -> HopAnswer:
+    seconds = None
+    if row.until_at is not None:
+        seconds = int((row.until_at - row.since_at).total_seconds())
+    return HopAnswer(
+        hop=row.hop,
+        unit=row.unit,
+        reason=row.reason,
+        since=row.since_at,
+        until=row.until_at,
+        seconds=seconds,
+    )
+
+
+def _figures(found: Figures) -> FiguresAnswer:
+    # No call-backs exist yet: nobody was asked, so there is no rate, and none is invented.
+    nobody = RateAnswer(due=found.answered, asked=0, answered=0, yes=0)
+    return FiguresAnswer(
+        received=found.received,
+        accepted=found.accepted,
+        returned=found.returned,
+        answered=found.answered,
+        open=found.open,
+        closed=found.closed,
+        days_to_answer=DaysAnswer(
+            **{name: getattr(found.days, name) for name in DaysAnswer.model_fields}
+        ),
+        answered_ageing=_bands(found.answered_ageing),
+        open_ageing=_bands(found.open_ageing),
+        busiest_categories=_counts(found.categories),
+        busiest_areas=_counts(found.areas),
+        contacted=nobody,
+        solved=nobody,
+        satisfied=nobody,
+    )
+
+
+def _bands(counts: tuple[int, ...]) -> list[BandAnswer]:
+    return [
+        BandAnswer(days_max=days, requests=requests)
+        for days, requests in zip((*BANDS_DAYS, None), counts, strict=True)
+    ]
+
+
+def _counts(counts: tuple[tuple[str, int], ...]) -> list[CountAnswer]:
+    return [CountAnswer(name=name, requests=requests) for name, requests in counts]

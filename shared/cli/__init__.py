@@ -1,0 +1,1 @@
+"""`cogov`: one command for operators, developers and the demo."""

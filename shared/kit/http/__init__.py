@@ -1,0 +1,1 @@
+"""The HTTP edge: commands and queries over FastAPI, problems, health, metrics, limits."""

@@ -1,0 +1,1 @@
+"""Kafka: topics as code, the FastStream declaration, and the bus."""

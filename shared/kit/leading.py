@@ -1,0 +1,210 @@
+"""Leading a log for one epoch: the writer, the relay and ingest of the replica with the lease."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import structlog
+
+from shared.kit.deciding import Deciding
+from shared.kit.delivery import Delivery, DeliveryLimits
+from shared.kit.forward import Door
+from shared.kit.http.edge import Edge
+from shared.kit.ingest import Ingest, IngestLimits
+from shared.kit.kafka.bus import KafkaBus
+from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
+from shared.kit.observability.metrics import Metrics
+from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
+from shared.kit.postgres.faults import STORAGE_FAULTS
+from shared.kit.postgres.log import PostgresLog
+from shared.kit.readiness import Readiness
+from shared.kit.relay import Relay, RelayFencedError, RelayLimits
+from shared.kit.service import Service
+from shared.kit.settings import ServiceSettings
+from shared.kit.writer import FencedError, Writer, WriterLimits
+
+_log: Final = structlog.get_logger()
+
+
+class LeadershipLostError(Exception):
+    """The lease is gone: this process must start anew."""
+
+
+@dataclass(slots=True)
+class Replica:
+    """One process of a service that serves, and perhaps leads."""
+
+    service: Service
+    settings: ServiceSettings
+    pool: asyncpg.Pool
+    log: PostgresLog
+    bus: KafkaBus
+    door: Door
+    edge: Edge
+    metrics: Metrics
+    readiness: Readiness
+    address: str
+    writer: Writer | None = None
+    ingest: Ingest | None = None
+
+    async def lead(self) -> None:
+        """Wait for the lease, lead for one epoch, and raise when it is lost."""
+        settings = self.settings
+        terms = LeaseTerms(
+            dsn=settings.database_dsn.get_secret_value(),
+            role=WRITE,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            address=self.address,
+            seconds=settings.lease_seconds,
+            revision=self.service.revision,
+        )
+        lease = Lease(terms)
+        epoch = await self._take(lease)
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        lease.keep(lambda reason: _resolve(lost, reason))
+        _log.info("lease.taken", role=WRITE, epoch=epoch)
+        self.metrics.lease_epoch.labels(WRITE).set(epoch)
+        try:
+            await self._open(epoch, lease, lost)
+        finally:
+            self.door.local = None
+            if self.writer is not None:
+                self.writer.close()
+            await lease.release()
+
+    async def _take(self, lease: Lease) -> int:
+        while True:
+            try:
+                epoch = await lease.take()
+            except STORAGE_FAULTS as error:
+                _log.warning("lease.not_reached", error=type(error).__name__)
+                epoch = None
+            if epoch is not None:
+                return epoch
+            await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - jitter
+
+    async def _open(self, epoch: int, lease: Lease, lost: asyncio.Future[str]) -> None:
+        writer = self._writer(epoch)
+        self.writer = writer
+        relay = self._relay(epoch, writer)
+        ingest = self._ingest(writer)
+        self.readiness.leads(relay, ingest)
+        self.ingest = ingest
+        self.door.local = writer
+        tasks = [
+            asyncio.create_task(writer.run(), name="writer"),
+            asyncio.create_task(relay.run(), name="relay"),
+            asyncio.create_task(ingest.run(), name="ingest"),
+            asyncio.create_task(_tick(lease), name="tick"),
+        ]
+        try:
+            await asyncio.wait({*tasks, lost}, return_when=asyncio.FIRST_COMPLETED)
+            raise _reason(tasks, lost)
+        except asyncio.CancelledError:
+            await asyncio.wait_for(writer.drain(), self.settings.command_deadline_s)
+            raise
+        finally:
+            self.door.local = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _writer(self, epoch: int) -> Writer:
+        settings, service = self.settings, self.service
+        return Writer(
+            log=self.log,
+            views=service.views(),
+            deciding=Deciding(
+                deciders=service.deciders,
+                public_types=service.public_types,
+                guard=service.guard,
+                clock=self.edge.clock,
+                ids=self.edge.ids,
+            ),
+            clock=self.edge.clock,
+            random=random.SystemRandom(),
+            epoch=epoch,
+            limits=WriterLimits(
+                batch_max=settings.writer_batch_events_max,
+                queue_max=settings.writer_queue_max,
+                cache_streams_max=settings.writer_cache_streams_max,
+                give_up_after_s=settings.writer_give_up_after_s,
+            ),
+            metrics=self.metrics,
+        )
+
+    def _relay(self, epoch: int, writer: Writer) -> Relay:
+        settings = self.settings
+        return Relay(
+            source=PostgresRelaySource(self.pool),
+            bus=self.bus,
+            random=random.SystemRandom(),
+            topic=self.service.topic,
+            epoch=epoch,
+            grew=writer.grew,
+            limits=RelayLimits(
+                batch_events_max=settings.relay_batch_events_max,
+                poll_interval_s=settings.relay_poll_interval_ms / 1000,
+                heartbeat_interval_s=settings.heartbeat_interval_ms / 1000,
+            ),
+        )
+
+    def _ingest(self, writer: Writer) -> Ingest:
+        settings = self.settings
+        source = PostgresHeardSource(self.pool)
+        chance = random.SystemRandom()
+        return Ingest(
+            source=source,
+            bus=self.bus,
+            delivery=Delivery(
+                submit=writer.heard, parked=source, random=chance, limits=DeliveryLimits()
+            ),
+            topics=tuple(self.service.hears),
+            random=chance,
+            limits=IngestLimits(
+                batch_records_max=settings.ingest_batch_records_max,
+                poll_timeout_ms=settings.ingest_poll_timeout_ms,
+            ),
+        )
+
+
+def _reason(tasks: Sequence[asyncio.Task[None]], lost: asyncio.Future[str]) -> LeadershipLostError:
+    """Say why the leadership ended; what should not have happened is logged as a bug."""
+    for task in tasks:
+        if task.done() and (error := task.exception()) is not None:
+            if not isinstance(error, FencedError | RelayFencedError):
+                _log.error("leading.failed", task=task.get_name(), exc_info=error)
+            return LeadershipLostError(f"{task.get_name()}: {type(error).__name__}")
+    return LeadershipLostError(lost.result() if lost.done() else "a loop ended")
+
+
+def _resolve(lost: asyncio.Future[str], reason: str) -> None:
+    if not lost.done():
+        lost.set_result(reason)
+
+
+class Leader:
+    """Asks the database who leads."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def holding(self) -> Holding | None:
+        """Give the present writer; None also while the database is away."""
+        try:
+            return await who_holds(self._pool, WRITE)
+        except STORAGE_FAULTS:
+            return None
+
+
+async def _tick(lease: Lease) -> None:
+    while True:
+        lease.tick()
+        await asyncio.sleep(0.1)

@@ -1,0 +1,145 @@
+"""The role `project`: one process per release folds the log into the read models."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import signal
+import socket
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from shared.kit.http.health import Check, health_router
+from shared.kit.lease import PROJECT, Lease, LeaseTerms
+from shared.kit.observability.metrics import Metrics
+from shared.kit.postgres.faults import STORAGE_FAULTS
+from shared.kit.read_models.projector import Projector, ProjectorLimits
+from shared.kit.read_models.wake import HeadWake
+from shared.kit.service import Service
+from shared.kit.serving import Server, listen, open_pool, write_port
+from shared.kit.settings import ServiceSettings
+
+_log: Final = structlog.get_logger()
+_CHECK_MS_MAX: Final = 1000
+
+
+class _Turn:
+    """This process's hold on the projector's lease: exactness is the cursors', this saves work."""
+
+    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+        self._terms = LeaseTerms(
+            dsn=settings.database_dsn.get_secret_value(),
+            role=PROJECT,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            address="",
+            seconds=settings.lease_seconds,
+            revision=service.revision,
+        )
+        self.active = False
+
+    async def run(self) -> None:
+        """Take the lease whenever it is free, and keep it; release it when cancelled."""
+        while True:
+            lease = Lease(self._terms)
+            try:
+                epoch = await lease.take()
+            except STORAGE_FAULTS as error:
+                _log.warning("lease.not_reached", error=type(error).__name__)
+                epoch = None
+            if epoch is None:
+                await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - jitter
+                continue
+            await self._hold(lease, epoch)
+
+    async def _hold(self, lease: Lease, epoch: int) -> None:
+        lost = asyncio.Event()
+        lease.keep(lambda _reason: lost.set())
+        _log.info("lease.taken", role=PROJECT, epoch=epoch)
+        self.active = True
+        try:
+            while not lost.is_set():
+                lease.tick()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), 0.1)
+        finally:
+            self.active = False
+            with contextlib.suppress(*STORAGE_FAULTS):
+                await lease.release()
+
+
+async def run_projector(service: Service, settings: ServiceSettings) -> int:
+    """Project until told to stop; give the exit code."""
+    async with contextlib.AsyncExitStack() as stack:
+        pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "project")
+        turn = _Turn(service, settings)
+        projector = Projector(
+            pool,
+            service.registry(),
+            service.read_models,
+            wake=HeadWake(pool, poll_s=settings.project_poll_interval_ms / 1000),
+            random=random.SystemRandom(),
+            is_active=lambda: turn.active,
+            limits=ProjectorLimits(page_events_max=settings.project_batch_events_max),
+        )
+        metrics = Metrics(CollectorRegistry())
+        listener = listen(settings)
+        server = Server(
+            uvicorn.Config(
+                _health(projector, metrics), log_config=None, access_log=False, lifespan="off"
+            )
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        tasks = [
+            asyncio.create_task(turn.run(), name="lease"),
+            asyncio.create_task(projector.run(), name="projector"),
+            asyncio.create_task(_measure(projector, metrics), name="metrics"),
+        ]
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+        gc.collect()
+        gc.freeze()
+        write_port(settings, listener)
+        _log.info("projector.serving", service=service.name)
+        try:
+            done, _ = await asyncio.wait({*tasks, serving}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            server.stop()
+            await asyncio.gather(*tasks, serving, return_exceptions=True)
+    return 0
+
+
+async def _measure(projector: Projector, metrics: Metrics) -> None:
+    while True:
+        with contextlib.suppress(*STORAGE_FAULTS):
+            for one in await projector.status():
+                metrics.projector_lag_events.labels(one.name).set(one.lag)
+        await asyncio.sleep(2)
+
+
+def _health(projector: Projector, metrics: Metrics) -> FastAPI:
+    async def read_models() -> Check:
+        """Every table is there and folded."""
+        found = await projector.status()
+        stopped = [one.name for one in found if one.failure is not None]
+        if stopped:
+            return Check("read_models", "degraded", f"stopped: {', '.join(stopped)}")
+        if not projector.ready():
+            behind = ", ".join(f"{one.name} {one.lag}" for one in found if not one.caught_up)
+            return Check("read_models", "failed", f"behind: {behind}")
+        return Check("read_models", "ok")
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(health_router((read_models,), metrics.registry, check_ms_max=_CHECK_MS_MAX))
+    return app

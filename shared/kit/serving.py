@@ -1,0 +1,243 @@
+"""The roles `serve` and `write`: HTTP for everybody, and one of the replicas leads the log.
+
+Every replica serves. Those with the role `write` try to take the lease; the one that has it opens
+a writer, a relay and an ingest for its epoch. Who loses it answers its queue 503 and starts anew
+as a standby, so that nothing of the old epoch lives on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Generator
+from typing import Any, Final
+
+import asyncpg
+import httpx
+import structlog
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.routing import Route
+
+from shared.kit.clock import SystemClock
+from shared.kit.forward import PATH, Door, SubmissionCodec
+from shared.kit.http.application import create_app
+from shared.kit.http.edge import Edge, Limits
+from shared.kit.identity.tokens import TokenVerifier
+from shared.kit.ids import TimeOrderedIds
+from shared.kit.kafka.bus import KafkaBus, KafkaLimits
+from shared.kit.leading import Leader, LeadershipLostError, Replica
+from shared.kit.lease import WRITE
+from shared.kit.observability.metrics import Metrics
+from shared.kit.postgres.log import PostgresLog
+from shared.kit.postgres.pool import create_pool
+from shared.kit.read_models.tables import Tables
+from shared.kit.readiness import Readiness
+from shared.kit.service import Rooms, Service
+from shared.kit.settings import ServiceSettings
+from shared.kit.states import StateReader
+from shared.kit.submission import Caller
+from shared.kit.vault import Vault
+from shared.kit.waiting import Waiting
+
+_log: Final = structlog.get_logger()
+
+
+async def run_replica(service: Service, settings: ServiceSettings, *, leads: bool) -> int | None:
+    """Serve until told to stop (None), or until the lease is lost: the port to start anew on."""
+    async with contextlib.AsyncExitStack() as stack:
+        listener = listen(settings)
+        port: int = listener.getsockname()[1]
+        replica, app = await _open_replica(service, settings, listener, stack)
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        leading = asyncio.create_task(replica.lead()) if leads else None
+        gc.collect()
+        gc.freeze()
+        write_port(settings, listener)
+        _log.info("replica.serving", service=service.name, address=replica.address, leads=leads)
+        try:
+            again = await _until_stopped(server, serving, leading)
+            return port if again else None
+        finally:
+            if leading is not None:
+                leading.cancel()
+                await asyncio.gather(leading, return_exceptions=True)
+
+
+async def _until_stopped(
+    server: Server, serving: asyncio.Task[None], leading: asyncio.Task[None] | None
+) -> bool:
+    tasks: set[asyncio.Task[None]] = {serving} | ({leading} if leading is not None else set())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    if leading is None or not leading.done():
+        await serving
+        return False
+    error = leading.exception()
+    server.stop()
+    await serving
+    if isinstance(error, LeadershipLostError):
+        _log.warning("lease.lost", role=WRITE, reason=str(error))
+        return True
+    if error is not None:
+        raise error
+    return False
+
+
+class Server(uvicorn.Server):
+    """A server whose process handles the signals: the lease must be given back in order."""
+
+    def stop(self) -> None:
+        """Stop taking connections; what is under way is answered."""
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone."""
+        yield
+
+
+async def _open_replica(
+    service: Service,
+    settings: ServiceSettings,
+    listener: socket.socket,
+    stack: contextlib.AsyncExitStack,
+) -> tuple[Replica, Any]:
+    pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "serve")
+    keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "vault")
+    clock, ids, metrics = SystemClock(), TimeOrderedIds(), Metrics(CollectorRegistry())
+    log = PostgresLog(pool)
+    bus = kafka_bus(service, settings)
+    client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.command_deadline_s))
+    vault = Vault(
+        keys_pool,
+        pool,
+        bytes.fromhex(settings.vault_master_key.get_secret_value()),
+        bytes.fromhex(settings.vault_pepper.get_secret_value()),
+        service.name,
+    )
+    door = Door(
+        codec=SubmissionCodec(service.commands),
+        who_leads=Leader(pool).holding,
+        client=client,
+        secret=settings.internal_secret.get_secret_value(),
+        deadline_s=settings.command_deadline_s,
+    )
+    states = StateReader(log, service.views())
+    waiting = Waiting(
+        service=service.name,
+        pool=pool,
+        models=service.read_models,
+        heard={topic.service: topic for topic in service.hears},
+        partition=bus.partition,
+        clock=clock,
+    )
+
+    async def authorise_read(action: str, scope: str, caller: Caller) -> str:
+        return await states.answer(
+            lambda known: service.guard.authorise_read(
+                action, scope, caller.identity, known, clock.now()
+            )
+        )
+
+    edge = Edge(
+        submit=door.submit,
+        authorise_read=authorise_read,
+        wait_for=waiting.wait_for,
+        tokens=TokenVerifier(
+            issuer=settings.issuer,
+            jwks=settings.jwks_file.read_text(encoding="utf-8"),
+            clock=clock,
+            audience=settings.audience,
+        ),
+        vault=vault,
+        ids=ids,
+        clock=clock,
+        fingerprint_secret=bytes.fromhex(settings.fingerprint_secret.get_secret_value()),
+        limits=Limits(
+            body_bytes_max=settings.http_body_bytes_max,
+            in_flight_max=settings.http_in_flight_max,
+            answer_ms_max=int(settings.command_deadline_s * 1000) + 1000,
+            after_ms_max=int(settings.position_wait_s * 1000),
+        ),
+    )
+    rooms = Rooms(
+        edge=edge,
+        tables=Tables(pool, service.read_models),
+        states=states,
+        vault=vault,
+        district=settings.district,
+    )
+    readiness = Readiness(service, pool)
+    app = create_app(
+        service.name, edge, service.routes(rooms), metrics=metrics, probes=readiness.probes()
+    )
+    app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
+    replica = Replica(
+        service=service,
+        settings=settings,
+        pool=pool,
+        log=log,
+        bus=bus,
+        door=door,
+        edge=edge,
+        metrics=metrics,
+        readiness=readiness,
+        address=settings.address or _address(listener),
+    )
+    return replica, app
+
+
+def kafka_bus(service: Service, settings: ServiceSettings) -> KafkaBus:
+    """Make the bus of a service; nothing is connected yet."""
+    topics = (service.topic, *service.hears)
+    return KafkaBus(
+        bootstrap=settings.kafka_bootstrap.split(","),
+        client_id=f"cogov-{service.name}",
+        partitions={topic.name: topic.partitions for topic in topics},
+        limits=KafkaLimits(ack_timeout_s=settings.relay_ack_timeout_s),
+    )
+
+
+async def open_pool(
+    stack: contextlib.AsyncExitStack, dsn: str, settings: ServiceSettings, application: str
+) -> asyncpg.Pool:
+    pool = await create_pool(
+        dsn,
+        size_max=settings.database_pool_size,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        application=application,
+    )
+    stack.push_async_callback(_close_pool, pool)
+    return pool
+
+
+async def _close_pool(pool: asyncpg.Pool) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), 5)
+    except (TimeoutError, OSError, asyncpg.InterfaceError):
+        pool.terminate()
+
+
+def listen(settings: ServiceSettings) -> socket.socket:
+    listener = socket.create_server((settings.http_host, settings.http_port), backlog=2048)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+def write_port(settings: ServiceSettings, listener: socket.socket) -> None:
+    if settings.port_file is not None:
+        waiting = settings.port_file.with_suffix(".new")
+        waiting.write_text(f"{listener.getsockname()[1]}\n", encoding="utf-8")
+        waiting.replace(settings.port_file)

@@ -1,0 +1,156 @@
+"""Data keys, one a person: kept wrapped in the key database, and unwrapped here for a while."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, LiteralString
+from uuid import UUID
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+NONCE_BYTES: Final = 12
+KEY_BYTES: Final = 32
+
+_FOLDER: Final = Path(__file__).parent / "sql"
+_LOCK: Final = 0x0C061  # one migration at a time per database
+_VERSION: Final = b"\1"  # of the wrapping: AES-256-GCM under the one master key
+_ATTEMPTS_MAX: Final = 3
+
+# One round trip whether or not the key exists. A key that another transaction is inserting is in
+# neither half: then nothing comes back, and the statement is sent again.
+_ENSURE: Final[LiteralString] = """
+WITH made AS (
+    INSERT INTO vault.subject_key (subject, wrapped) VALUES ($1, $2)
+    ON CONFLICT (subject) DO NOTHING
+    RETURNING wrapped
+)
+SELECT m.wrapped FROM made AS m
+UNION ALL
+SELECT k.wrapped FROM vault.subject_key AS k WHERE k.subject = $1
+LIMIT 1
+"""
+_FIND: Final[LiteralString] = """
+SELECT k.subject, k.wrapped FROM vault.subject_key AS k WHERE k.subject = ANY($1::uuid[])
+"""
+
+
+class KeyMissingError(Exception):
+    """A person's key was destroyed while it was being made; the request may be tried again."""
+
+
+class MasterKeyWrongError(Exception):
+    """A stored key does not open under the configured master key."""
+
+
+async def migrate_keys(
+    connection: asyncpg.Connection, *, application_role: str | None = None
+) -> None:
+    """Create the key database's schema where it is missing; let `application_role` use it."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        for path in sorted(_FOLDER.glob("*.sql")):
+            await connection.execute(path.read_text(encoding="utf-8"))
+        if application_role is None:
+            return
+        if not application_role.replace("_", "").isalnum():
+            raise ValueError(f"not a plain role name: {application_role}")
+        await connection.execute(f"GRANT USAGE ON SCHEMA vault TO {application_role}")
+        await connection.execute(
+            f"GRANT SELECT, INSERT, DELETE ON vault.subject_key TO {application_role}"
+        )
+
+
+class SubjectKeys:
+    """The data keys of persons.
+
+    At most `cached_max` keys are held unwrapped, each for `cached_s` seconds: so long may another
+    process, too, go on using a key that has been destroyed.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        master_key: bytes,
+        *,
+        cached_max: int,
+        cached_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if len(master_key) != KEY_BYTES:
+            raise ValueError("the master key must have 32 bytes")
+        self._pool = pool
+        self._master = AESGCM(master_key)
+        self._cached_max = cached_max
+        self._cached_s = cached_s
+        self._monotonic = monotonic
+        self._cached: OrderedDict[UUID, tuple[AESGCM, float]] = OrderedDict()
+
+    async def ensure(self, subject: UUID) -> AESGCM:
+        """Give the subject's key; make it where there is none."""
+        key = self._recall(subject)
+        if key is not None:
+            return key
+        made = self._wrap(subject, os.urandom(KEY_BYTES))
+        for _ in range(_ATTEMPTS_MAX):
+            wrapped: bytes | None = await self._pool.fetchval(_ENSURE, subject, made)
+            if wrapped is not None:
+                return self._remember(subject, wrapped)
+        raise KeyMissingError
+
+    async def find(self, subjects: Iterable[UUID]) -> dict[UUID, AESGCM]:
+        """Give the keys that exist, in at most one query; a destroyed one is left out."""
+        found: dict[UUID, AESGCM] = {}
+        missing: list[UUID] = []
+        for subject in subjects:
+            key = self._recall(subject)
+            if key is None:
+                missing.append(subject)
+            else:
+                found[subject] = key
+        if missing:
+            for row in await self._pool.fetch(_FIND, missing):
+                found[row["subject"]] = self._remember(row["subject"], row["wrapped"])
+        return found
+
+    def _recall(self, subject: UUID) -> AESGCM | None:
+        known = self._cached.get(subject)
+        if known is None:
+            return None
+        key, until = known
+        if self._monotonic() >= until:
+            del self._cached[subject]
+            return None
+        self._cached.move_to_end(subject)
+        return key
+
+    def _remember(self, subject: UUID, wrapped: bytes) -> AESGCM:
+        key = AESGCM(self._unwrap(subject, wrapped))
+        self._cached[subject] = (key, self._monotonic() + self._cached_s)
+        self._cached.move_to_end(subject)
+        if len(self._cached) > self._cached_max:
+            self._cached.popitem(last=False)
+        return key
+
+    def _wrap(self, subject: UUID, key: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return _VERSION + nonce + self._master.encrypt(nonce, key, subject.bytes)
+
+    def _unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
+        version, nonce, sealed = split(wrapped)
+        if version != _VERSION:
+            raise MasterKeyWrongError
+        try:
+            return self._master.decrypt(nonce, sealed, subject.bytes)
+        except (InvalidTag, ValueError):
+            raise MasterKeyWrongError from None
+
+
+def split(sealed: bytes) -> tuple[bytes, bytes, bytes]:
+    """Take (version, nonce, ciphertext) apart."""
+    return sealed[:1], sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
