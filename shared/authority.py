@@ -96,7 +96,7 @@ GRANTS = View("authority.grants", 1, Grants, Grants(), _evolve_grants)
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """One row of the policy table: holders of `role` may give `action` on the nodes below their grant."""
+    """One row of the policy table: who holds `role` may do `action` at and below the granted node."""
 
     role: str
     action: type[Command] | str

@@ -20,13 +20,13 @@ from shared.contracts.envelope import Event
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class _Frozen(msgspec.StructMeta):
+class Frozen(msgspec.StructMeta):
     """Tells the type checker what msgspec does anyway: subclasses inherit that they are frozen."""
 
 
 class State(
     msgspec.Struct,
-    metaclass=_Frozen,
+    metaclass=Frozen,
     frozen=True,
     tag=True,
     kw_only=True,
@@ -37,7 +37,7 @@ class State(
 
 class Command(
     msgspec.Struct,
-    metaclass=_Frozen,
+    metaclass=Frozen,
     frozen=True,
     tag=True,
     kw_only=True,

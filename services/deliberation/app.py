@@ -31,7 +31,6 @@ SERVICE = Service(
     public_events=EVENTS,
     hears={TOPICS["wishes"]: WISHES_EVENTS},
     deciders=DIRECTORY_DECIDERS,
-    heard_views=(NODE, IDENTITY, GRANTS_VIEW),
     heard_views=(NODE, IDENTITY, GRANTS_HELD),
     read_models=(NODES, GRANTS, MATTERS),
     guard=DirectoryGuard(PolicyTable((*DIRECTORY_ACCESS, *AGENDA_ACCESS))),

@@ -9,8 +9,8 @@ from services.wishes.categories.domain import ACCESS as CATEGORIES_ACCESS
 from services.wishes.categories.domain import CATEGORY_POLICY
 from services.wishes.categories.in_force import IN_FORCE, Categoriser
 from services.wishes.request import api as request_api
+from services.wishes.request.access import ACCESS as REQUEST_ACCESS
 from services.wishes.request.category import POLICIES
-from services.wishes.request.domain import ACCESS as REQUEST_ACCESS
 from services.wishes.request.domain import REQUEST
 from services.wishes.request.read_model import HOPS, REQUESTS
 from shared.authority import GRANTS, IDENTITY, NODE, DirectoryGuard, PolicyTable

@@ -69,9 +69,7 @@ async def adopt_policy(
     return AdoptedPolicy(version, answer.replayed)
 
 
-async def _version_of(
-    api: ApiClient, path: str, said: list[dict[str, Any]], after: str
-) -> int:
+async def _version_of(api: ApiClient, path: str, said: list[dict[str, Any]], after: str) -> int:
     raise NotImplementedError
 
 

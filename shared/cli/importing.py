@@ -40,9 +40,7 @@ _COMPLAINT: Final = ("投诉", "举报", "反对")
 _OPINION: Final = ("建议",)
 
 # Not the line's fault: every other line would be refused likewise.
-_STOPS: Final = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
-)
+_STOPS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 @dataclass(slots=True)

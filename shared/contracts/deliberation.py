@@ -7,7 +7,7 @@ Streams: `deliberation/node/<node>` (scope: the district), `deliberation/identit
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from shared.contracts.envelope import Event
 SERVICE = "deliberation"
 
 
-class NodeKind(str, Enum):
+class NodeKind(StrEnum):
     """The administrative tree of the directory (X1), from the root down."""
 
     DISTRICT = "district"

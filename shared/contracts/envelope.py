@@ -12,7 +12,7 @@ EVENT_BYTES_MAX = 256 * 1024
 
 
 class Event(BaseModel):
-    """Something that happened, in the past tense; frozen, strict when we write, tolerant when we read.
+    """Something that happened, in the past tense; frozen, strict when written, tolerant when read.
 
     Events are pseudonymous: ids, categories, areas, dates, amounts. Names, phones, addresses, birth
     dates and free text are in the owning service's vault; the event carries the vault record's id.

@@ -6,7 +6,7 @@ Streams: `wishes/request/<request>` (scope: the community), `wishes/category_pol
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from shared.contracts.envelope import Event
 SERVICE = "wishes"
 
 
-class RequestKind(str, Enum):
+class RequestKind(StrEnum):
     """The kinds of W2; an enquiry may be answered on the spot."""
 
     ENQUIRY = "enquiry"
@@ -26,7 +26,7 @@ class RequestKind(str, Enum):
     PROBLEM = "problem"
 
 
-class ReturnReason(str, Enum):
+class ReturnReason(StrEnum):
     """Why the desk does not take a request on."""
 
     NOT_OURS = "not_ours"
@@ -35,7 +35,7 @@ class ReturnReason(str, Enum):
     UNLAWFUL = "unlawful"
 
 
-class TransferReason(str, Enum):
+class TransferReason(StrEnum):
     """Why a unit hands a request on."""
 
     NOT_COMPETENT = "not_competent"
@@ -44,7 +44,7 @@ class TransferReason(str, Enum):
     REORGANISED = "reorganised"
 
 
-class CloseReason(str, Enum):
+class CloseReason(StrEnum):
     """How a request came to its end."""
 
     ANSWERED = "answered"
@@ -90,7 +90,7 @@ class RequestDispatched(WishesEvent):
 
 
 class RequestTransferred(WishesEvent):
-    """A unit handed the request on; `accountable` is still the first receiver, `hop` counts from 1."""
+    """A unit handed the request on; `accountable` stays the first receiver, `hop` counts from 1."""
 
     request: UUID
     from_unit: str
@@ -116,7 +116,7 @@ class InfoGiven(WishesEvent):
 
 
 class RequestAnswered(WishesEvent):
-    """The handling unit answered; `dated` is false when the day of a late-entered answer is unknown."""
+    """The handling unit answered; `dated` is false when the day of a late entry is unknown."""
 
     request: UUID
     unit: str

@@ -46,11 +46,11 @@ class EventTooLarge(Refused):
 class Guard(Protocol):
     """Says who may: reads the directory's streams, and finds the grant that allows a command."""
 
-    def reads(self, submission: Submission) -> Sequence[Read[Any]]:
+    def reads(self, submission: Submission, /) -> Sequence[Read[Any]]:
         """Name the streams that are needed for certain."""
         ...
 
-    def authorise(self, submission: Submission, states: States, at: datetime) -> tuple[str, str]:
+    def authorise(self, submission: Submission, states: States, at: datetime, /) -> tuple[str, str]:
         """Give (resident, grant id); raise Needs or Refused."""
         ...
 

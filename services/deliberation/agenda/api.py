@@ -48,6 +48,7 @@ def routes(rooms: Rooms) -> Routes:
     async def get_agenda(
         paging: Paging,
         reader: Reading,
+        *,
         month_from: Month = "0001-01",
         month_to: Month = "9999-12",
         category: Filter = None,

@@ -92,7 +92,7 @@ def routes(rooms: Rooms) -> Routes:
     found = Routes("deliberation", rooms.edge)
     tables = rooms.tables
 
-    async def get_nodes(scope: str, paging: Paging, reader: Reading) -> Page[NodeAnswer]:
+    async def get_nodes(paging: Paging, reader: Reading) -> Page[NodeAnswer]:
         """List the places of the district, by id."""
         after = paging.after(tuple[str])
         rows = await list_nodes(tables, reader.scope, after[0] if after else "", paging.fetch)
@@ -104,16 +104,14 @@ def routes(rooms: Rooms) -> Routes:
             ),
         )
 
-    async def get_node(scope: str, node: str, reader: Reading) -> NodeAnswer:
+    async def get_node(node: str, reader: Reading) -> NodeAnswer:
         """Show one place."""
         row = await find_node(tables, reader.scope, node)
         if row is None:
             raise NodeNotFound
         return NodeAnswer(node=row.node, kind=NodeKind(row.kind), name=row.name, path=row.path)
 
-    async def get_grants(
-        scope: str, resident: UUID, paging: Paging, reader: Reading
-    ) -> Page[GrantAnswer]:
+    async def get_grants(resident: UUID, paging: Paging, reader: Reading) -> Page[GrantAnswer]:
         """List what a resident holds and held, by grant."""
         after = paging.after(tuple[UUID])
         rows = await list_grants(

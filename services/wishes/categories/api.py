@@ -36,8 +36,12 @@ class PolicyBody(CommandBody):
 
     version: Annotated[int, Field(ge=1)]
     rule: str = RULE
-    categories: Annotated[list[CategoryBody], Field(max_length=100)] = []
-    rows: Annotated[list[tuple[Name, Name, Name]], Field(max_length=5000)] = []
+    categories: Annotated[list[CategoryBody], Field(max_length=100)] = Field(
+        default_factory=list[CategoryBody]
+    )
+    rows: Annotated[list[tuple[Name, Name, Name]], Field(max_length=5000)] = Field(
+        default_factory=list[tuple[str, str, str]]
+    )
 
 
 class CategoryAnswer(BaseModel):

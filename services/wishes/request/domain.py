@@ -40,7 +40,6 @@ from services.wishes.request.commands import (
     ReturnRequest,
     TransferRequest,
 )
-from shared.authority import Allow
 from shared.contracts.wishes import (
     CloseReason,
     InfoAsked,
@@ -186,9 +185,8 @@ def evolve(state: Request, fact: Fact) -> Request:
 
 def decide(command: RequestCommand, state: Request, states: States, asked: Asked) -> Sequence[To]:
     """Give what follows from a command; nothing when it is already so."""
-    if not isinstance(state, NotReceived) and asked.occurred_at < state.file.received_at:
-        raise refusals.BeforeReceived
-    _check_requester(command, state)
+    if not isinstance(state, NotReceived):
+        _check_file(command, state.file, asked)
     match state:
         case NotReceived():
             event = _before_receipt(command, states)
@@ -313,13 +311,12 @@ def _after_the_end(command: RequestCommand, state: Returned | Closed) -> None:
             raise refusals.RequestIsClosed
 
 
-def _check_requester(command: RequestCommand, state: Request) -> None:
-    match command, state:
-        case AskForInfo() | GiveInfo() | AnswerRequest(), Open(file=file):
-            if command.requester != file.requester:
-                raise refusals.NotTheRequester
-        case _:
-            return
+def _check_file(command: RequestCommand, file: File, asked: Asked) -> None:
+    if asked.occurred_at < file.received_at:
+        raise refusals.BeforeReceived
+    by_name = isinstance(command, AskForInfo | GiveInfo | AnswerRequest)
+    if by_name and command.requester != file.requester:
+        raise refusals.NotTheRequester
 
 
 def _received_again(command: ReceiveRequest, file: File) -> None:
@@ -394,23 +391,4 @@ REQUEST: Decider[RequestCommand, Request] = Decider(
     target=lambda command: request_stream(command.request),
     decide=decide,
     reads=category_reads,
-)
-
-# An integration enters what another system of the district already did, step by step.
-ACCESS = tuple(
-    Allow(role=role, action=action)
-    for action, roles in {
-        ReceiveRequest: ("desk", "resident", "integration"),
-        AcceptRequest: ("desk", "integration"),
-        ReturnRequest: ("desk", "integration"),
-        DispatchRequest: ("desk", "integration"),
-        TransferRequest: ("desk", "department", "integration"),
-        AskForInfo: ("desk", "department", "integration"),
-        GiveInfo: ("desk", "integration"),
-        AnswerRequest: ("desk", "department", "integration"),
-        CloseRequest: ("desk", "integration"),
-        "read_requests": ("desk", "department", "secretary", "district_admin", "integration"),
-        "read_request_texts": ("desk", "department"),
-    }.items()
-    for role in roles
 )

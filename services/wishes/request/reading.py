@@ -148,6 +148,7 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
     async def get_requests(
         paging: Paging,
         reader: Reading,
+        *,
         state: Filter = None,
         category: Filter = None,
         area: Filter = None,

@@ -203,9 +203,7 @@ def _maybe_uuid(value: Any) -> UUID | None:
     return None if value is None else UUID(int=value.int)
 
 
-async def _receipts(
-    connection: Any, commands: Sequence[UUID]
-) -> dict[UUID, KnownReceipt]:
+async def _receipts(connection: Any, commands: Sequence[UUID]) -> dict[UUID, KnownReceipt]:
     if not commands:
         return {}
     rows = await connection.fetch(_RECEIPTS, list(commands))
@@ -241,7 +239,8 @@ async def _load(connection: Any, wants: Sequence[Want]) -> list[Loaded]:
         for row in await connection.fetch(_LOAD_EVENTS, list(behind), list(behind.values())):
             events.setdefault(row["stream"], []).append(stored(row))
     return [
-        _loaded(want, row, events.get(want.stream, [])) for want, row in zip(wants, rows, strict=True)
+        _loaded(want, row, events.get(want.stream, []))
+        for want, row in zip(wants, rows, strict=True)
     ]
 
 

@@ -53,11 +53,7 @@ async def migrate(owner_dsn: str, *, application_role: str) -> list[str]:
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(_SETUP)
-        applied = [
-            path.name
-            for path in sorted(_FOLDER.glob("*.sql"))
-            if await _apply(connection, path)
-        ]
+        applied = [path.name for path in _files() if await _apply(connection, path)]
         await connection.execute(_GRANTS.format(role=application_role))
     finally:
         await connection.close()
@@ -65,7 +61,7 @@ async def migrate(owner_dsn: str, *, application_role: str) -> list[str]:
 
 
 async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     digest = hashlib.sha256(text.encode()).hexdigest()
     known = await connection.fetchval(
         "SELECT m.sha256 FROM kit.migration AS m WHERE m.name = $1", path.name
@@ -81,3 +77,11 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
             "INSERT INTO kit.migration (name, sha256) VALUES ($1, $2)", path.name, digest
         )
     return True
+
+
+def _files() -> list[Path]:
+    return sorted(_FOLDER.glob("*.sql"))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ placing primary references returning right select session_user similar some symm
 system_user table tablesample then to trailing true union unique user using variadic verbose
 when where window with
 """
-_RESERVED: Final = frozenset(_KEYWORDS.split())
+RESERVED: Final = frozenset(_KEYWORDS.split())
 
 
 class ModelRefusedError(Exception):
@@ -91,7 +91,7 @@ def check_identifier(name: str) -> str:
     if (
         _IDENTIFIER.fullmatch(name) is None
         or len(name) > _IDENTIFIER_CHARACTERS_MAX
-        or name in _RESERVED
+        or name in RESERVED
     ):
         message = f"not a usable name for a table or column: {name!r}"
         raise ModelRefusedError(message)

@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from shared.contracts.envelope import Event
-from shared.decider import Fact
+from shared.decider import Fact, Frozen
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, metaclass=Frozen, frozen=True, kw_only=True):
     """A row of a read model: one frozen class is one table. It holds no personal fields."""
 
 

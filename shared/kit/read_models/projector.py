@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ class Projector:
         """
         if not self._prepared:
             await self.prepare()
-        groups = _groups(await self.status(), self._models, self._limits.page_events_max)
+        groups = groups_of(await self.status(), self._models, self._limits.page_events_max)
         if not groups or not self._is_active():
             return False
         # The head first, then the one furthest behind: a build never stops the head for long.
@@ -143,8 +143,8 @@ class Projector:
         return moved
 
 
-def _groups(
-    found: Sequence[ModelStatus], models: dict[str, ReadModel[Any]], page_events_max: int
+def groups_of(
+    found: Sequence[ModelStatus], models: Mapping[str, ReadModel[Any]], page_events_max: int
 ) -> list[Group]:
     """Group running models by position, the furthest first; a page ends where the next group is."""
     running = [one for one in found if one.failure is None]

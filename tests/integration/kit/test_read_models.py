@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from shared.kit.read_models.cursors import CursorMovedError, resume
-from shared.kit.read_models.ddl import _RESERVED
+from shared.kit.read_models.ddl import RESERVED
 from shared.kit.read_models.engine import Engine
 from shared.kit.read_models.model import ReadModel, Row
 from shared.kit.read_models.rebuild import ModelStoppedError, rebuild
@@ -54,7 +54,7 @@ def lab(pool: asyncpg.Pool) -> Lab:
 
 async def eventually(holds: Callable[[], Coroutine[Any, Any, bool]]) -> None:
     async with asyncio.timeout(10):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 - what it waits for is in the database
             await asyncio.sleep(0.01)
 
 
@@ -83,7 +83,7 @@ class Part(msgspec.Struct, frozen=True):
     sizes: tuple[int, ...]
 
 
-class Everything(Row):
+class Everything(Row, frozen=True, kw_only=True):
     scope: str
     id: UUID
     number: int
@@ -282,7 +282,11 @@ async def test_a_payload_that_cannot_be_read_stops_the_models_that_use_its_type(
 async def test_a_resumed_model_goes_on_where_it_stood(lab: Lab) -> None:
     await lab.append(put("lamp"), put("lamp", POISON))
     await catch_up(lab.projector())
-    mended = replace(TOTALS, fold=lambda key, _row, _fact: Total(scope=key[0], events=-1))
+
+    def fold(key: tuple[Any, ...], _row: Total | None, _fact: Any) -> Total:
+        return Total(scope=key[0], events=-1)
+
+    mended = replace(TOTALS, fold=fold)
     await resume(lab.pool, mended)
     await catch_up(lab.projector(ITEMS, mended))
     assert await lab.cursor(mended) == (2, None)
@@ -290,7 +294,7 @@ async def test_a_resumed_model_goes_on_where_it_stood(lab: Lab) -> None:
 
 
 async def test_a_row_type_that_changed_without_a_revision_is_refused(lab: Lab) -> None:
-    class Other(Row):
+    class Other(Row, frozen=True, kw_only=True):
         scope: str
         events: str
 
@@ -346,7 +350,8 @@ async def test_whatever_the_pages_a_table_is_the_fold_of_the_log(
     for scope, event in events:
         await lab.append(event, scope=scope)
     await catch_up(lab.projector(page_events_max=page))
-    for model in (ITEMS, TOTALS):
+    both: tuple[ReadModel[Any], ...] = (ITEMS, TOTALS)
+    for model in both:
         made = fold_all(model, lab.facts)
         expected = [made[key] for key in sorted(made)]
         assert await lab.rows(model) == expected
@@ -440,7 +445,7 @@ async def test_the_reserved_words_are_those_of_the_server(lab: Lab) -> None:
     rows = await lab.pool.fetch(
         "SELECT k.word FROM pg_get_keywords() AS k WHERE k.catcode IN ('R', 'T')"
     )
-    assert {row["word"] for row in rows} - _RESERVED == set()
+    assert {row["word"] for row in rows} - RESERVED == set()
 
 
 # --- The role ---------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from uuid import UUID
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 from shared.kit.identity.development_issuer import ISSUER, DevelopmentIssuer
 from shared.kit.identity.ids import command_id, fingerprint, identity_id
@@ -32,7 +33,7 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def jwk(key: Any, algorithm: str, kid: str) -> dict[str, Any]:
-    kind = {"EdDSA": jwt.algorithms.OKPAlgorithm, "RS256": jwt.algorithms.RSAAlgorithm}[algorithm]
+    kind = {"EdDSA": OKPAlgorithm, "RS256": RSAAlgorithm}[algorithm]
     return {**kind.to_jwk(key.public_key(), as_dict=True), "kid": kid, "alg": algorithm}
 
 

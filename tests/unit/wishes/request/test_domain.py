@@ -109,9 +109,9 @@ ACCEPT = AcceptRequest(request=R)
 RETURN = ReturnRequest(request=R, reason=ReturnReason.UNCLEAR)
 DISPATCH = DispatchRequest(request=R, unit="parks")
 TRANSFER = transfer("roads")
-ASK = AskForInfo(request=R, texts=str(QUESTION))
-GIVE = GiveInfo(request=R, texts=str(REPLY))
-REPLY_TO_ALL = AnswerRequest(request=R, texts=str(ANSWER))
+ASK = AskForInfo(request=R, requester=str(REQUESTER), texts=str(QUESTION))
+GIVE = GiveInfo(request=R, requester=str(REQUESTER), texts=str(REPLY))
+REPLY_TO_ALL = AnswerRequest(request=R, requester=str(REQUESTER), texts=str(ANSWER))
 WITHDRAW = CloseRequest(request=R, reason=CloseReason.WITHDRAWN)
 CLOSE = CloseRequest(request=R, reason=CloseReason.ANSWERED)
 
@@ -192,7 +192,7 @@ def test_a_step_taken_again_changes_nothing(history: str, command: RequestComman
 
 
 NOT_OF_RECEIPT = (ACCEPT, RETURN, DISPATCH, TRANSFER, ASK, GIVE, REPLY_TO_ALL, WITHDRAW)
-OTHER_ANSWER = AnswerRequest(request=R, texts=str(OTHER))
+OTHER_ANSWER = AnswerRequest(request=R, requester=str(REQUESTER), texts=str(OTHER))
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,15 @@ OTHER_ANSWER = AnswerRequest(request=R, texts=str(OTHER))
         ("dispatched", CLOSE, refusals.RequestNotAnswered),
         (
             "transferred",
-            AnswerRequest(request=R, texts=str(ANSWER), unit="parks"),
+            AnswerRequest(request=R, requester=str(REQUESTER), texts=str(ANSWER), unit="parks"),
             refusals.NotHandlingUnit,
         ),
         ("awaiting", TRANSFER, refusals.InfoAwaited),
-        ("awaiting", AskForInfo(request=R, texts=str(OTHER)), refusals.InfoAwaited),
+        (
+            "awaiting",
+            AskForInfo(request=R, requester=str(REQUESTER), texts=str(OTHER)),
+            refusals.InfoAwaited,
+        ),
         ("answered", RETURN, refusals.RequestAlreadyAccepted),
         *[
             ("answered", command, refusals.RequestAlreadyAnswered)
@@ -258,10 +262,22 @@ def test_a_step_that_is_not_due_is_refused(
 def test_the_desk_answers_an_enquiry_on_the_spot_and_names_the_unit() -> None:
     asked = NOTHING.given(STREAM, received(RequestKind.ENQUIRY), ACCEPTED)
 
-    asked.when(AnswerRequest(request=R, texts=str(ANSWER), unit="parks", dated=False)).then(
-        To(STREAM, RequestAnswered(request=ID, unit="parks", texts=ANSWER, dated=False))
-    )
+    asked.when(
+        AnswerRequest(
+            request=R, requester=str(REQUESTER), texts=str(ANSWER), unit="parks", dated=False
+        )
+    ).then(To(STREAM, RequestAnswered(request=ID, unit="parks", texts=ANSWER, dated=False)))
     asked.when(REPLY_TO_ALL).then_refused(refusals.UnitMissing)
+
+
+def test_texts_of_somebody_else_are_refused() -> None:
+    asked = AskForInfo(request=R, requester=str(OTHER), texts=str(QUESTION))
+    given = GiveInfo(request=R, requester=str(OTHER), texts=str(REPLY))
+    answered = AnswerRequest(request=R, requester=str(OTHER), texts=str(ANSWER))
+
+    spec("dispatched").when(asked).then_refused(refusals.NotTheRequester)
+    spec("awaiting").when(given).then_refused(refusals.NotTheRequester)
+    spec("dispatched").when(answered).then_refused(refusals.NotTheRequester)
 
 
 def test_a_request_that_was_handed_on_too_often_is_handed_on_no_more() -> None:

@@ -47,6 +47,7 @@ STREAM = request_stream(R)
 
 units = st.sampled_from(["parks", "roads", "noise"])
 records = st.integers(2, 5).map(lambda number: str(UUID(int=number)))
+requesters = st.sampled_from([str(UUID(int=2)), str(UUID(int=2)), str(UUID(int=9))])
 commands: st.SearchStrategy[RequestCommand] = st.one_of(
     st.builds(
         ReceiveRequest,
@@ -65,11 +66,12 @@ commands: st.SearchStrategy[RequestCommand] = st.one_of(
     st.builds(
         TransferRequest, request=st.just(R), to_unit=units, reason=st.sampled_from(TransferReason)
     ),
-    st.builds(AskForInfo, request=st.just(R), texts=records),
-    st.builds(GiveInfo, request=st.just(R), texts=records),
+    st.builds(AskForInfo, request=st.just(R), requester=requesters, texts=records),
+    st.builds(GiveInfo, request=st.just(R), requester=requesters, texts=records),
     st.builds(
         AnswerRequest,
         request=st.just(R),
+        requester=requesters,
         texts=records,
         unit=st.one_of(st.just(""), units),
         dated=st.booleans(),
