@@ -48,7 +48,7 @@ format: $(READY) ## Format the code and apply the linter's safe fixes
 
 .PHONY: schemas
 schemas: $(READY) ## Write the JSON Schemas of the published events
-	@exec $(BIN)/python -m shared.cli schemas
+	@exec $(BIN)/python -m shared.contracts.schemas
 
 .PHONY: bench
 bench: $(READY) ## Measure throughput and latency on this machine

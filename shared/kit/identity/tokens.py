@@ -82,6 +82,11 @@ class TokenVerifier:
         self._keys: dict[str, _Key] = {}
         self.load(jwks)
 
+    @property
+    def remembered(self) -> int:
+        """Give how many tokens are remembered now."""
+        return len(self._remembered)
+
     def load(self, jwks: str) -> None:
         """Take these keys instead (a rotation); tokens remembered under the old ones are forgotten.
 

@@ -209,8 +209,8 @@ class KafkaConsumer:
         self._limits = limits
         self._next: dict[Any, int] = {}
         self._one_by_one = False
-        self._heard_at = asyncio.get_running_loop().time()
-        self._polled: tuple[int | None, ...] = ()
+        self._started_at = asyncio.get_running_loop().time()
+        self._answered: dict[Any, tuple[int | None, float]] = {}
 
     async def seek(self, offsets: dict[tuple[str, int], int]) -> None:
         """Set the next offset of partitions, all of them before the first `fetch`."""
@@ -241,6 +241,8 @@ class KafkaConsumer:
             return {}
         except _FAULTS as error:
             raise BusUnavailableError(f"{type(error).__name__}: {error}") from error
+        if not got:
+            self._check_answered()
         return {tuple(tp): self._records(tp, records) for tp, records in got.items() if records}
 
     async def close(self) -> None:
@@ -287,13 +289,18 @@ class KafkaConsumer:
         ]
 
     def _check_alive(self) -> None:
-        """Notice what aiokafka keeps to itself: a dead fetch task, a broker that never answers."""
+        """Notice what aiokafka keeps to itself: a fetch task that has died."""
         fetching = self._consumer._fetcher._fetch_task  # noqa: SLF001 - nothing public tells
         if fetching.done():
             raise BusUnavailableError("the fetch task has ended")
+
+    def _check_answered(self) -> None:
+        """Notice a partition that no broker answers for, be it alone."""
         now = asyncio.get_running_loop().time()
-        polled = tuple(self._consumer.last_poll_timestamp(tp) for tp in self._partitions)
-        if polled != self._polled:
-            self._polled, self._heard_at = polled, now
-        elif now - self._heard_at > self._limits.silence_max_s:
-            raise BusUnavailableError(f"no answer for {self._limits.silence_max_s} s")
+        for partition in self._partitions:
+            polled = self._consumer.last_poll_timestamp(partition)
+            before, since = self._answered.get(partition, (None, self._started_at))
+            if polled != before:
+                self._answered[partition] = (polled, now)
+            elif now - since > self._limits.silence_max_s:
+                raise BusUnavailableError(f"{partition} is not answered for")

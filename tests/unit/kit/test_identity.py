@@ -144,7 +144,7 @@ def test_only_so_many_tokens_are_remembered() -> None:
     tokens = verifier()
     for n in range(5):
         tokens.verify(token({**GOOD, "sub": str(n)}))
-    assert len(tokens._remembered) == 2
+    assert tokens.remembered == 2
 
 
 def test_the_key_decides_the_algorithm() -> None:

@@ -170,8 +170,8 @@ def test_keywords_are_the_two_character_pieces_of_names_that_one_category_has_al
         [
             ("甲", "花坛", "浇水工"),
             ("甲", "花坛", "其他"),
-            ("乙", "路灯（夜间）", "浇水和照明"),
-            ("乙", "路灯（夜间）", "水"),
+            ("乙", "路灯(夜间)", "浇水和照明"),
+            ("乙", "路灯(夜间)", "水"),
             ("丙", "Street lamps", "其他"),
         ]
     )
