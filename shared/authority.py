@@ -24,7 +24,7 @@ from shared.contracts.deliberation import (
     identity_stream,
     node_stream,
 )
-from shared.decider import Command, Fact, Read, Refused, RefusalKind, State, States, View
+from shared.decider import Command, Fact, Read, RefusalKind, Refused, State, States, View
 
 
 class Node(State):
@@ -96,7 +96,7 @@ GRANTS = View("authority.grants", 1, Grants, Grants(), _evolve_grants)
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """One row of the policy table: who holds `role` may do `action` at and below the granted node."""
+    """One row of the policy table: holders of `role` may do `action` at and below their node."""
 
     role: str
     action: type[Command] | str

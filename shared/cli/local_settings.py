@@ -19,6 +19,7 @@ from shared.kit.identity.development_issuer import ISSUER, DevelopmentIssuer
 from shared.kit.ports import Clock
 
 SERVICES: Final = ("deliberation", "wishes")
+ROOT: Final = Path(__file__).parents[2]
 HEARTBEAT_MS: Final = 500
 _PRIVATE_DIR: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
@@ -145,6 +146,17 @@ def service_environment(
         "district": district,
     }
     return {f"{service.upper()}_{name.upper()}": value for name, value in settings.items()}
+
+
+def inherited_environment() -> dict[str, str]:
+    """Give what a service's process inherits: PATH and the like, but no stray setting of ours."""
+    prefixes = tuple(f"{service.upper()}_" for service in SERVICES)
+    inherited = {
+        name: value
+        for name, value in os.environ.items()  # noqa: TID251 - handed on, not read
+        if not name.startswith(prefixes)
+    }
+    return {**inherited, "PYTHONPATH": str(ROOT)}
 
 
 def write_environment(path: Path, environment: Mapping[str, str]) -> None:

@@ -7,7 +7,6 @@ be stopped, killed, paused and started again by itself. Blocking calls, each wit
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from shared.cli.local_settings import (
     DatabaseNames,
     Places,
     development_issuer,
+    inherited_environment,
     issue_token,
     secret,
     service_environment,
@@ -38,7 +38,6 @@ from shared.kit.embedded.processes import ServerProcess
 
 DISTRICT: Final = "demo-district"
 
-_ROOT: Final = Path(__file__).parents[2]
 _READY_TIMEOUT_S: Final = 60.0
 _STOP: Final = ((signal.SIGTERM, 15.0),)
 _TOKEN_TTL_S: Final = 7 * 24 * 3600
@@ -124,12 +123,8 @@ class LocalDistrict:
         self._plans[plan.name] = plan
 
     def wait_ready(self, name: str, timeout_s: float = _READY_TIMEOUT_S) -> None:
-        """Wait until a process can do its work; ServerFault when it ends or is late.
-
-        A projector has no HTTP of its own: its service's first replica says how it stands.
-        """
-        plan, process = self._plans[name], self._process(name)
-        url = self.url_of(name) if "serve" in plan.roles else self.url(plan.service)
+        """Wait until a process can do its work; ServerFault when it ends or is late."""
+        process, url = self._process(name), self.url_of(name)
         with httpx.Client(trust_env=False, timeout=2) as client:
             ready = until(
                 lambda: health(client, url) == "ok" or process.ended(), timeout_s=timeout_s
@@ -222,16 +217,8 @@ class LocalDistrict:
     def _launch(
         self, name: str, service: str, arguments: Sequence[str], own: Mapping[str, str]
     ) -> None:
-        prefixes = tuple(f"{each.upper()}_" for each in SERVICES)
-        # A process inherits PATH and the like, but no stray setting of a service.
-        inherited = {
-            name: value
-            for name, value in os.environ.items()  # noqa: TID251 - handed on, not read
-            if not name.startswith(prefixes)
-        }
         environment = {
-            **inherited,
-            "PYTHONPATH": str(_ROOT),
+            **inherited_environment(),
             **self.environment(service),
             **{f"{service.upper()}_{name.upper()}": value for name, value in own.items()},
         }

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 from uuid import UUID
 
-
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 

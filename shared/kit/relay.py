@@ -85,7 +85,7 @@ class RelaySource(Protocol):
 class RelayLimits:
     """The relay's bounds; a page has at most `batch_events_max` events."""
 
-    batch_events_max: int = 2000
+    batch_events_max: int = 500
     poll_interval_s: float = 0.2
     heartbeat_interval_s: float = 2.0
     backoff_first_s: float = 0.1

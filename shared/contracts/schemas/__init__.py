@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from shared.contracts import deliberation, wishes
 from shared.contracts.envelope import Event
@@ -24,7 +25,7 @@ def schema_path(event: type[Event]) -> Path:
 
 def schema_text(event: type[Event]) -> str:
     """Give the schema of an event's data as it is written."""
-    schema = {
+    schema: dict[str, Any] = {
         "$schema": DIALECT,
         "$id": f"urn:{event.type_name().replace('.', ':')}",
         **event.model_json_schema(mode="serialization"),

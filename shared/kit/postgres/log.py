@@ -79,7 +79,7 @@ CROSS JOIN LATERAL (SELECT * FROM kit.stream AS k WHERE k.stream = w.stream OFFS
 """
 
 _READ: Final = (
-    "SELECT "  # noqa: S608 - constants only
+    "SELECT "
     + EVENT_COLUMNS
     + "FROM kit.event AS e WHERE e.position > $1 ORDER BY e.position LIMIT $2"
 )

@@ -1,12 +1,15 @@
 """Ingest on a real Kafka, log and writer: each event once, in order, or a stop that is told."""
 
 import asyncio
+import struct
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.record.util import calc_crc32c
 
 from shared.kit.cloudevents import Heartbeat, heartbeat_record
 from shared.kit.embedded.ports import LOOPBACK, free_port
@@ -24,6 +27,7 @@ from tests.fixtures.exchange import (
 )
 from tests.fixtures.wire import NOON, SERVICE, event_id, new_event, record
 
+SPOILED_NAME = "spoiled-header"
 A, B, C = "wishes/request/a", "wishes/request/b", "wishes/request/c"
 
 
@@ -251,6 +255,21 @@ async def test_a_topic_first_heard_after_its_beginning_is_gone_starts_at_what_th
     assert await hearer_database.streams() == {B: [1]}
 
 
+async def test_a_record_the_client_cannot_decode_stops_its_partition_at_that_record(
+    exchange: Exchange, hearer_database: Database
+) -> None:
+    spoiled = record(A, 2)
+    spoiled = replace(spoiled, headers=(*spoiled.headers, (SPOILED_NAME, b"1")))
+    await send_spoiled(exchange, [record(A, 1), spoiled, record(A, 3)])
+    await exchange.send([record(B, 1)], part=1)
+    hearer = exchange.hearer(hearer_database)
+    async with hearer.at_work():
+        await stops(hearer_database, hearer, "unreadable")
+        await reaches(hearer_database, 1, part=1)
+    assert (await place(hearer_database))["next_offset"] == 1
+    assert await hearer_database.streams() == {A: [1], B: [1]}
+
+
 async def test_without_kafka_ingest_keeps_trying(hearer_database: Database) -> None:
     nowhere = Exchange(f"{LOOPBACK}:{free_port()}", new_topic())
     hearer = nowhere.hearer(hearer_database)
@@ -298,6 +317,37 @@ async def fetched(consumer: Consumer) -> dict[tuple[str, int], list[Record]]:
     while not (got := await consumer.fetch(10, 100)):
         pass
     return got
+
+
+class Spoiling:
+    """Builds a record batch with a header name that is no UTF-8, and a right checksum."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._builder, name)
+
+    def build(self) -> bytearray:
+        built = bytearray(self._builder.build())
+        at = built.index(SPOILED_NAME.encode())
+        built[at : at + len(SPOILED_NAME)] = b"\xff" * len(SPOILED_NAME)
+        struct.pack_into(">I", built, 17, calc_crc32c(bytes(built[21:])))
+        return built
+
+
+async def send_spoiled(exchange: Exchange, records: list[Record]) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=exchange.bootstrap)
+    await producer.start()
+    try:
+        batch: Any = producer.create_batch()
+        for each in records:
+            headers = list(each.headers)
+            batch.append(timestamp=None, key=each.key, value=each.value, headers=headers)
+        batch._builder = Spoiling(batch._builder)
+        await (await producer.send_batch(batch, exchange.topic.name, partition=0))
+    finally:
+        await producer.stop()
 
 
 async def delete_before(exchange: Exchange, offset: int) -> None:
