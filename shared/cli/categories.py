@@ -57,7 +57,7 @@ class AdoptedPolicy:
 
 
 def read_categories(path: Path) -> CategoryTable:
-    """Read level1,level2,level3 rows; raise OSError or CategoriesBrokenError with line and reason."""
+    """Read rows of three names; raise OSError, or CategoriesBrokenError with line and reason."""
     rows: list[tuple[str, str, str]] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

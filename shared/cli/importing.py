@@ -8,7 +8,7 @@ undated. A message without an area has the area `unknown`.
 The kind is the first of these that fits, read in the subject alone, because a long text mentions
 much in passing:
 
-1. enquiry: it contains 咨询, or its last character is a question mark (`?` or `？`);
+1. enquiry: it contains 咨询, or its last character is a question mark, in either width;
 2. complaint: it contains 投诉, 举报 or 反对;
 3. opinion: it contains 建议;
 4. problem: everything else.
@@ -62,6 +62,11 @@ class ImportReport:
     def messages_per_second(self) -> float:
         """Give the throughput over HTTP."""
         return self.messages / self.seconds if self.seconds else 0.0
+
+    @property
+    def commands_per_second(self) -> float:
+        """Give how many commands were answered in a second."""
+        return self.commands / self.seconds if self.seconds else 0.0
 
 
 def kind_of(subject: str) -> str:

@@ -1,4 +1,4 @@
-"""`cogov verify`: the invariants of the site that the settings name, against this release's code."""
+"""`cogov verify`: the invariants of the site that the settings name, against this release."""
 
 from __future__ import annotations
 

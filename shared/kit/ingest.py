@@ -116,7 +116,7 @@ class Ingest:
 
     async def run(self) -> None:
         """Hear until cancelled."""
-        while self._topics:
+        while True:
             try:
                 await self._session()
             except (BusUnavailableError, LogUnavailableError, DeliveryError) as error:

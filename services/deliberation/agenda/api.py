@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BaseModel
 
-from services.deliberation.agenda.read_model import AgendaItem, list_agenda
+from services.deliberation.agenda.read_model import AgendaItem, Totals, list_agenda
 from services.deliberation.agenda.read_model import totals as agenda_totals
 from shared.kit.http.commands import Routes
 from shared.kit.http.pages import Page, Paging
@@ -71,15 +71,7 @@ def routes(rooms: Rooms) -> Routes:
 
     async def get_totals(reader: Reading) -> TotalsAnswer:
         """Count the matters that were heard."""
-        found_totals = await agenda_totals(tables, reader.scope)
-        return TotalsAnswer(
-            heard=found_totals.heard,
-            answered=found_totals.answered,
-            open=found_totals.open,
-            areas=found_totals.areas,
-            categories=found_totals.categories,
-            months=found_totals.months,
-        )
+        return _totals(await agenda_totals(tables, reader.scope))
 
     found.query(
         "/communities/{scope}/agenda",
@@ -104,4 +96,15 @@ def _answer(row: AgendaItem) -> AgendaAnswer:
         matters=row.matters,
         open=row.open,
         answered=row.answered,
+    )
+
+
+def _totals(found: Totals) -> TotalsAnswer:
+    return TotalsAnswer(
+        heard=found.heard,
+        answered=found.answered,
+        open=found.open,
+        areas=found.areas,
+        categories=found.categories,
+        months=found.months,
     )

@@ -7,8 +7,10 @@ from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from services.deliberation.directory.domain import AddNode, GrantRole, LinkIdentity, RevokeRole
+from services.deliberation.directory.commands import AddNode, GrantRole, LinkIdentity, RevokeRole
 from services.deliberation.directory.read_model import (
+    GrantRow,
+    NodeRow,
     find_node,
     list_grants,
     list_nodes,
@@ -90,47 +92,12 @@ class NodeNotFound(Refused):
 def routes(rooms: Rooms) -> Routes:
     """Give the directory's routes."""
     found = Routes("deliberation", rooms.edge)
-    tables = rooms.tables
+    _add_commands(found)
+    _add_queries(found, rooms)
+    return found
 
-    async def get_nodes(paging: Paging, reader: Reading) -> Page[NodeAnswer]:
-        """List the places of the district, by id."""
-        after = paging.after(tuple[str])
-        rows = await list_nodes(tables, reader.scope, after[0] if after else "", paging.fetch)
-        return paging.page(
-            rows,
-            key=lambda row: (row.node,),
-            item=lambda row: NodeAnswer(
-                node=row.node, kind=NodeKind(row.kind), name=row.name, path=row.path
-            ),
-        )
 
-    async def get_node(node: str, reader: Reading) -> NodeAnswer:
-        """Show one place."""
-        row = await find_node(tables, reader.scope, node)
-        if row is None:
-            raise NodeNotFound
-        return NodeAnswer(node=row.node, kind=NodeKind(row.kind), name=row.name, path=row.path)
-
-    async def get_grants(resident: UUID, paging: Paging, reader: Reading) -> Page[GrantAnswer]:
-        """List what a resident holds and held, by grant."""
-        after = paging.after(tuple[UUID])
-        rows = await list_grants(
-            tables, reader.scope, resident, after[0] if after else UUID(int=0), paging.fetch
-        )
-        return paging.page(
-            rows,
-            key=lambda row: (str(row.grant_id),),
-            item=lambda row: GrantAnswer(
-                grant=row.grant_id,
-                resident=row.resident,
-                role=row.role,
-                node=row.node,
-                starts_at=row.starts_at,
-                ends_at=row.ends_at,
-                revoked_at=row.revoked_at,
-            ),
-        )
-
+def _add_commands(found: Routes) -> None:
     found.command(
         "/districts/{scope}/nodes",
         NodeBody,
@@ -162,6 +129,40 @@ def routes(rooms: Rooms) -> Routes:
         action=RevokeRole,
         summary="End a grant",
     )
+
+
+def _add_queries(found: Routes, rooms: Rooms) -> None:
+    tables = rooms.tables
+
+    async def get_nodes(paging: Paging, reader: Reading) -> Page[NodeAnswer]:
+        """List the places of the district, by id."""
+        after = paging.after(tuple[str])
+        rows = await list_nodes(tables, reader.scope, after[0] if after else "", paging.fetch)
+        return paging.page(
+            rows,
+            key=lambda row: (row.node,),
+            item=_node,
+        )
+
+    async def get_node(node: str, reader: Reading) -> NodeAnswer:
+        """Show one place."""
+        row = await find_node(tables, reader.scope, node)
+        if row is None:
+            raise NodeNotFound
+        return _node(row)
+
+    async def get_grants(resident: UUID, paging: Paging, reader: Reading) -> Page[GrantAnswer]:
+        """List what a resident holds and held, by grant."""
+        after = paging.after(tuple[UUID])
+        rows = await list_grants(
+            tables, reader.scope, resident, after[0] if after else UUID(int=0), paging.fetch
+        )
+        return paging.page(
+            rows,
+            key=lambda row: (str(row.grant_id),),
+            item=_grant,
+        )
+
     found.query(
         "/districts/{scope}/nodes", get_nodes, action="read_directory", summary="List places"
     )
@@ -177,7 +178,6 @@ def routes(rooms: Rooms) -> Routes:
         action="read_directory",
         summary="List a resident's grants",
     )
-    return found
 
 
 def _add_node(call: Call[NodeBody]) -> Draft:
@@ -213,3 +213,19 @@ def _grant_role(call: Call[GrantBody]) -> Draft:
 
 def _revoke_role(call: Call[RevocationBody]) -> Draft:
     return Draft(RevokeRole(grant_id=str(call.id("grant")), resident=str(call.body.resident)))
+
+
+def _node(row: NodeRow) -> NodeAnswer:
+    return NodeAnswer(node=row.node, kind=NodeKind(row.kind), name=row.name, path=row.path)
+
+
+def _grant(row: GrantRow) -> GrantAnswer:
+    return GrantAnswer(
+        grant=row.grant_id,
+        resident=row.resident,
+        role=row.role,
+        node=row.node,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        revoked_at=row.revoked_at,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -130,6 +131,8 @@ class FiguresAnswer(BaseModel):
 
 def add_queries(found: Routes, rooms: Rooms) -> None:
     """Add the GETs of requests."""
+    # Before the case files: `figures` stands where their ids do.
+    _add_figures(found, rooms)
     _add_lists(found, rooms)
     _add_texts(found, rooms)
 
@@ -166,7 +169,7 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
                 "unit": unit,
                 "kind": kind,
             },
-            after=paging.after(tuple[AwareDatetime, str]),
+            after=paging.after(tuple[datetime, str]),
             limit=paging.fetch,
         )
         return paging.page(
@@ -175,17 +178,6 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
             item=lambda row: RequestAnswer(**_columns(row)),
         )
 
-    async def get_figures(reader: Reading) -> FiguresAnswer:
-        """Count a community's requests, each figure with its denominator."""
-        now = rooms.edge.clock.now()
-        return _figures(await figures(tables, reader.scope, now=now, top=TOP))
-
-    found.query(
-        "/communities/{scope}/requests/figures",
-        get_figures,
-        action="read_requests",
-        summary="Count a community's requests",
-    )
     found.query(
         "/communities/{scope}/requests/{request}",
         get_request,
@@ -198,6 +190,20 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
         get_requests,
         action="read_requests",
         summary="List requests",
+    )
+
+
+def _add_figures(found: Routes, rooms: Rooms) -> None:
+    async def get_figures(reader: Reading) -> FiguresAnswer:
+        """Count a community's requests, each figure with its denominator."""
+        now = rooms.edge.clock.now()
+        return _figures(await figures(rooms.tables, reader.scope, now=now, top=TOP))
+
+    found.query(
+        "/communities/{scope}/requests/figures",
+        get_figures,
+        action="read_requests",
+        summary="Count a community's requests",
     )
 
 

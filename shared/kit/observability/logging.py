@@ -17,6 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _CHAIN_MAX: Final = 5
 _FRAMES_MAX: Final = 30
+_TALKATIVE: Final = ("httpcore", "httpx")  # a line a request, with its whole address
 _LIBRARIES: Final = ("aiokafka", "asyncio", "faststream", "uvicorn", "uvicorn.error")
 
 
@@ -57,6 +58,8 @@ def configure_logging(level: str, *, service: str, console: bool | None = None) 
         library = logging.getLogger(name)
         library.handlers = []
         library.propagate = True
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
     logging.captureWarnings(capture=True)
 
 

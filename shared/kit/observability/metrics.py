@@ -13,6 +13,11 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._declare_http(registry)
+        self._declare_writer(registry)
+        self._declare_between_services(registry)
+
+    def _declare_http(self, registry: CollectorRegistry) -> None:
         self.http_requests = Counter(
             "cogov_http_requests",
             "Requests answered, by route template.",
@@ -29,6 +34,8 @@ class Metrics:
         self.http_in_flight = Gauge(
             "cogov_http_requests_in_flight", "Requests being answered.", registry=registry
         )
+
+    def _declare_writer(self, registry: CollectorRegistry) -> None:
         self.writer_batch_size = Histogram(
             "cogov_writer_batch_commands",
             "Commands and heard events decided in one batch.",
@@ -50,6 +57,14 @@ class Metrics:
         self.append_seconds = Histogram(
             "cogov_append_seconds", "Time of one append.", buckets=_FAST, registry=registry
         )
+        self.lease_epoch = Gauge(
+            "cogov_lease_epoch",
+            "The epoch this process holds the lease in; 0: another does.",
+            ["role"],
+            registry=registry,
+        )
+
+    def _declare_between_services(self, registry: CollectorRegistry) -> None:
         self.relay_position = Gauge(
             "cogov_relay_position", "The position relayed to Kafka last.", registry=registry
         )
@@ -72,11 +87,5 @@ class Metrics:
             "cogov_projector_lag_events",
             "Positions not yet folded into a read model.",
             ["model"],
-            registry=registry,
-        )
-        self.lease_epoch = Gauge(
-            "cogov_lease_epoch",
-            "The epoch this process holds the lease in; 0: another does.",
-            ["role"],
             registry=registry,
         )

@@ -273,10 +273,10 @@ def test_whatever_is_sent_again_the_log_is_the_same(
 def test_whatever_arrives_every_stream_is_one_to_n(
     wire: list[tuple[str, int, bool, bool]],
 ) -> None:
-    records = [
-        broken(stream) if bad else record(stream, version, **({"event_id": OTHER} if other else {}))
-        for stream, version, bad, other in wire
-    ]
+    records: list[Record] = []
+    for stream, version, bad, other in wire:
+        each = event_id(stream, version) if not other else OTHER
+        records.append(broken(stream) if bad else record(stream, version, event_id=each))
     judged = hear(records)
     versions: dict[str, int] = {}
     for event in judged.events:

@@ -12,6 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from shared.kit.http.edge import Limits
 from shared.kit.http.health import Check
@@ -149,6 +152,20 @@ async def test_each_request_is_one_line_without_what_it_asked(
     assert entry["route"] == "/api/meadows/v1/communities/{scope}/meadows"
     assert (entry["method"], entry["status"], entry["code"]) == ("GET", 422, "request_invalid")
     assert "13800138000" not in str(entry)
+
+
+async def test_a_forwarded_body_may_be_twice_as_long(tmp_path: Path) -> None:
+    async def measured(request: Request) -> Response:
+        return Response(str(len(await request.body())))
+
+    app = Ports(tmp_path, limits=Limits(body_bytes_max=100)).app()
+    app.router.routes.append(Route("/internal/v1/submissions", measured, methods=["POST"]))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://meadows") as client:
+        at_limit = await client.post("/internal/v1/submissions", content=b"x" * 200)
+        beyond = await client.post("/internal/v1/submissions", content=b"x" * 201)
+    assert at_limit.text == "200"
+    assert code(beyond) == (413, "body_too_large")
 
 
 async def test_requests_are_counted_by_template(ports: Ports) -> None:

@@ -46,6 +46,7 @@ def test_what_a_library_logs_has_the_same_form(capsys: pytest.CaptureFixture[str
     configure_logging("INFO", service="wishes", console=False)
     logging.getLogger("aiokafka.conn").warning("Lost %s", "broker")
     logging.getLogger("aiokafka.conn").debug("unheard")
+    logging.getLogger("httpx").info("GET http://a/b?phone=13800138000")
     (line,) = lines(capsys)
     assert (line["event"], line["level"], line["logger"]) == (
         "Lost broker",

@@ -1,0 +1,269 @@
+"""`cogov demo`: both services on a real PostgreSQL and a real Kafka, and a district that is played.
+
+Everything it makes lies under one folder and is found again by the next run, which enters the same
+messages under the same keys: then nothing changes, and it says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from shared.cli.bootstrap import bootstrap
+from shared.cli.categories import CategoryTable, adopt_policy, read_categories
+from shared.cli.client import ApiClient, ClientLimits
+from shared.cli.connections import all_settings
+from shared.cli.counts import count_events
+from shared.cli.directory import ADMINISTRATOR, DESK, IMPORTER, POSTS, SECRETARY, Community
+from shared.cli.directory import set_up_directory as set_up
+from shared.cli.entering import ImportOrder, enter_messages, tell_report
+from shared.cli.importing import ImportReport
+from shared.cli.lag import lags, wait_for_no_lag
+from shared.cli.local_site import LocalDistrict
+from shared.cli.made_up import write_made_up
+from shared.cli.tables import (
+    deliberation_tables,
+    findings_table,
+    lag_table,
+    topics_table,
+    wishes_tables,
+)
+from shared.cli.verifying import verify_site
+from shared.kit.embedded import Site
+from shared.kit.identity.development_issuer import ISSUER
+
+COMMUNITY: Final = Community("demo-community", "示范社区 (Demo Community)")
+DISTRICT_NAME: Final = "示范区 (Demo District)"
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_BROKEN_LINES: Final = 3
+EXIT_INTERRUPTED: Final = 130
+
+_PROJECTED_TIMEOUT_S: Final = 120.0
+_AGENDA_ITEMS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What the demo was asked for; without an input it plays its own made-up requests."""
+
+    root: Path
+    input: Path | None
+    categories: Path | None
+    once: bool
+    in_flight_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """What was entered, and whether the site is sound."""
+
+    report: ImportReport
+    clean: bool
+
+    @property
+    def exit_code(self) -> int:
+        if not self.clean:
+            return EXIT_FAILED
+        return EXIT_BROKEN_LINES if self.report.broken else EXIT_OK
+
+
+class _Demo:
+    """One run."""
+
+    def __init__(self, options: DemoOptions, console: Console, errors: Console) -> None:
+        self._options = options
+        self._console = console
+        self._errors = errors
+        self._began = time.monotonic()
+
+    def run(self) -> int:
+        """Start, play, show; stay up until Ctrl-C unless asked to end at once."""
+        messages, table = self._inputs()
+        with ExitStack() as stack:
+            # Leaving must not be cut short: what is still up would stay up.
+            stack.enter_context(_deaf_while_leaving())
+            self._say("starting PostgreSQL and Kafka (the first time fetches Kafka's jars)")
+            site = stack.enter_context(Site(self._options.root))
+            self._say("preparing databases and topics")
+            district = stack.enter_context(LocalDistrict(self._options.root, site))
+            self._say("starting the services")
+            district.start()
+            played = asyncio.run(self._play(district, messages, table))
+            self._tell_access(district)
+            if self._options.once:
+                return played.exit_code
+            self._console.print("\nup until Ctrl-C", style="bold")
+            return _stay(played.exit_code)
+
+    def _inputs(self) -> tuple[Path, CategoryTable]:
+        options = self._options
+        if options.input is None:
+            messages, own = write_made_up(options.root / "made-up")
+            return messages, read_categories(options.categories or own)
+        with options.input.open("rb"):
+            pass  # a file that cannot be read is said before anything starts
+        beside = options.input.parent / "categories.csv"
+        return options.input, read_categories(options.categories or beside)
+
+    async def _play(
+        self, district: LocalDistrict, messages: Path, table: CategoryTable
+    ) -> _Played:
+        settings = all_settings(self._options.root)
+        replayed = await self._set_up(district, table)
+        self._say(f"entering {messages}")
+        order = ImportOrder(
+            file=messages,
+            table=table,
+            scope=COMMUNITY.node,
+            in_flight_max=self._options.in_flight_max,
+        )
+        async with self._client(district, "wishes", IMPORTER) as api:
+            report = await enter_messages(api, order, self._console)
+        tell_report(report, messages, self._console, self._errors)
+        if replayed and report.nothing_changed:
+            self._console.print("the directory and the category policy were there already, too")
+        self._say("waiting until everything is heard and projected")
+        await wait_for_no_lag(settings, timeout_s=_PROJECTED_TIMEOUT_S)
+        await self._show(district)
+        self._say("verifying")
+        findings = await verify_site(settings)
+        tables = (
+            topics_table(await count_events(settings)),
+            lag_table(await lags(settings)),
+            findings_table(findings),
+        )
+        for each in tables:
+            self._console.print(each)
+        clean = all(finding.holds for finding in findings)
+        self._console.print("verify: clean" if clean else "verify: NOT clean", style="bold")
+        self._console.print(
+            f"{time.monotonic() - self._began:.1f} s in all; "
+            f"{report.messages_per_second:.0f} messages/s over HTTP"
+        )
+        return _Played(report, clean)
+
+    async def _set_up(self, district: LocalDistrict, table: CategoryTable) -> bool:
+        """Make the directory and adopt the category policy; tell whether all was so before."""
+        self._say("setting up the directory and the category policy")
+        settings = all_settings(self._options.root)
+        began = await bootstrap(
+            settings["deliberation"], issuer=ISSUER, subject=ADMINISTRATOR, name=DISTRICT_NAME
+        )
+        async with self._client(district, "deliberation", ADMINISTRATOR) as directory:
+            ready = await set_up(
+                directory,
+                district=district.district,
+                community=COMMUNITY,
+                issuer=ISSUER,
+                posts=POSTS,
+            )
+        async with (
+            self._client(district, "wishes", ADMINISTRATOR) as administrator,
+            self._client(district, "wishes", SECRETARY) as reader,
+        ):
+            path = f"/api/wishes/v1/communities/{COMMUNITY.node}/category-policy"
+            # Wishes must have heard who may do what; this answers once it has.
+            await reader.get(path, after=ready.position)
+            policy = await adopt_policy(
+                administrator,
+                reader,
+                district=district.district,
+                community=COMMUNITY.node,
+                table=table,
+            )
+        return began.replayed and ready.replayed and policy.replayed
+
+    async def _show(self, district: LocalDistrict) -> None:
+        path = f"communities/{COMMUNITY.node}"
+        async with self._client(district, "wishes", SECRETARY) as wishes:
+            figures: dict[str, Any] = await wishes.get(f"/api/wishes/v1/{path}/requests/figures")
+        async with self._client(district, "deliberation", SECRETARY) as deliberation:
+            base = f"/api/deliberation/v1/{path}/agenda"
+            totals = await deliberation.get(f"{base}/totals")
+            agenda = await deliberation.get(base, limit=_AGENDA_ITEMS)
+        for table in (*wishes_tables(figures), *deliberation_tables(totals, agenda["items"])):
+            self._console.print(table)
+
+    def _client(self, district: LocalDistrict, service: str, subject: str) -> ApiClient:
+        limits = ClientLimits(in_flight_max=self._options.in_flight_max)
+        return ApiClient(district.url(service), district.token(subject), limits)
+
+    def _tell_access(self, district: LocalDistrict) -> None:
+        lines = [
+            "",
+            *(f"{service:13} {district.url(service)}" for service in ("wishes", "deliberation")),
+            f"{'tokens':13} {district.places.token('<who>')} for who in "
+            f"{', '.join((ADMINISTRATOR, *(post.subject for post in POSTS)))}",
+            f"{'logs':13} {district.places.logs}",
+            "",
+            *curl_commands(district),
+        ]
+        district.token(DESK)
+        for line in lines:
+            self._console.print(line, markup=False, soft_wrap=True)
+
+    def _say(self, what: str) -> None:
+        self._console.print(f"[{time.monotonic() - self._began:5.1f} s] {what}", markup=False)
+
+
+def run_demo(options: DemoOptions, console: Console, errors: Console) -> int:
+    """Run the demo; give the exit code. Raises what a command says in one line."""
+    with _interrupted_by(signal.SIGTERM, signal.SIGHUP):
+        return _Demo(options, console, errors).run()
+
+
+def curl_commands(district: LocalDistrict) -> Sequence[str]:
+    """Give commands that work as they are printed, in any folder; the last one adds a request."""
+    wishes = f"{district.url('wishes')}/api/wishes/v1/communities/{COMMUNITY.node}"
+    agenda = f"{district.url('deliberation')}/api/deliberation/v1/communities/{COMMUNITY.node}"
+    reads = f"curl -sS -H \"Authorization: Bearer $(cat '{district.places.token(SECRETARY)}')\""
+    writes = f"curl -sS -H \"Authorization: Bearer $(cat '{district.places.token(DESK)}')\""
+    body = (
+        '{"kind": "enquiry", "account": "R00001", "subject": "Is the reading room open on Sunday?",'
+        ' "text": "I would like to bring my own books."}'
+    )
+    return (
+        f"{reads} '{wishes}/requests/figures'",
+        f"{reads} '{agenda}/agenda?limit=3'",
+        f"{writes} -H 'Idempotency-Key: try-it' -H 'Content-Type: application/json' "
+        f"-d '{body}' '{wishes}/requests'",
+    )
+
+
+def _stay(exit_code: int) -> int:
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        return exit_code
+
+
+@contextmanager
+def _interrupted_by(*numbers: signal.Signals) -> Generator[None]:
+    """Let these signals end a run as Ctrl-C does, with everything stopped."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _deaf_while_leaving() -> Generator[None]:
+    """Take no further interrupt once what was entered after this is being left."""
+    with ExitStack() as deaf:
+        try:
+            yield
+        finally:
+            del deaf
