@@ -51,17 +51,14 @@ class ApiClient:
     """Sends requests under one token; each is repeated under its key until it is answered."""
 
     def __init__(self, url: str, token: str, limits: ClientLimits) -> None:
+        self._url = url
         self._limits = limits
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=limits.request_timeout_s,
-            limits=httpx.Limits(
-                max_connections=limits.in_flight_max,
-                max_keepalive_connections=limits.in_flight_max,
-            ),
-            trust_env=False,
-        )
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._tls = httpx.create_ssl_context(trust_env=False) if url.startswith("https") else False
+        # A connection a lane: one pool for all of them would look through all at each request.
+        self._lanes = asyncio.Semaphore(limits.in_flight_max)
+        self._idle: list[httpx.AsyncClient] = []
+        self._opened: list[httpx.AsyncClient] = []
 
     async def post(self, path: str, body: dict[str, Any], *, key: str, after: str = "") -> Answered:
         """Give one command; raise RefusedByApiError or ApiUnavailableError.
@@ -85,7 +82,8 @@ class ApiClient:
 
     async def close(self) -> None:
         """Give up the connections."""
-        await self._http.aclose()
+        for lane in self._opened:
+            await lane.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,13 +97,35 @@ class ApiClient:
         await self.close()
 
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        async with self._lanes:
+            lane = self._idle.pop() if self._idle else self._open()
+            try:
+                return await self._ask(lane, method, path, **request)
+            finally:
+                self._idle.append(lane)
+
+    def _open(self) -> httpx.AsyncClient:
+        lane = httpx.AsyncClient(
+            base_url=self._url,
+            headers=self._headers,
+            timeout=self._limits.request_timeout_s,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            verify=self._tls,
+            trust_env=False,
+        )
+        self._opened.append(lane)
+        return lane
+
+    async def _ask(
+        self, lane: httpx.AsyncClient, method: str, path: str, **request: Any
+    ) -> httpx.Response:
         give_up_at = time.monotonic() + self._limits.retry_budget_s
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                response = await self._http.request(method, path, **request)
+                response = await lane.request(method, path, **request)
             except httpx.TransportError as error:
-                said = f"{type(error).__name__} at {self._http.base_url}"
+                said = f"{type(error).__name__} at {self._url}"
             else:
                 if response.status_code not in _PASSING:
                     return _checked(response)

@@ -90,20 +90,25 @@ class _Demo:
         """Start, play, show; stay up until Ctrl-C unless asked to end at once."""
         messages, table = self._inputs()
         with ExitStack() as stack:
-            # Leaving must not be cut short: what is still up would stay up.
-            stack.enter_context(_deaf_while_leaving())
-            self._say("starting PostgreSQL and Kafka (the first time fetches Kafka's jars)")
-            site = stack.enter_context(Site(self._options.root))
-            self._say("preparing databases and topics")
-            district = stack.enter_context(LocalDistrict(self._options.root, site))
-            self._say("starting the services")
-            district.start()
-            played = asyncio.run(self._play(district, messages, table))
-            self._tell_access(district)
-            if self._options.once:
-                return played.exit_code
-            self._console.print("\nup until Ctrl-C", style="bold")
-            return _stay(played.exit_code)
+            try:
+                return self._run(stack, messages, table)
+            finally:
+                _deafen()
+
+    def _run(self, stack: ExitStack, messages: Path, table: CategoryTable) -> int:
+        self._say("starting PostgreSQL and Kafka (the first time fetches Kafka's jars)")
+        site = stack.enter_context(Site(self._options.root))
+        district = stack.enter_context(LocalDistrict(self._options.root, site))
+        self._say("preparing databases and topics")
+        district.prepare()
+        self._say("starting the services")
+        district.start()
+        played = asyncio.run(self._play(district, messages, table))
+        self._tell_access(district)
+        if self._options.once:
+            return played.exit_code
+        self._console.print("\nup until Ctrl-C", style="bold")
+        return _stay(played.exit_code)
 
     def _inputs(self) -> tuple[Path, CategoryTable]:
         options = self._options
@@ -115,9 +120,7 @@ class _Demo:
         beside = options.input.parent / "categories.csv"
         return options.input, read_categories(options.categories or beside)
 
-    async def _play(
-        self, district: LocalDistrict, messages: Path, table: CategoryTable
-    ) -> _Played:
+    async def _play(self, district: LocalDistrict, messages: Path, table: CategoryTable) -> _Played:
         settings = all_settings(self._options.root)
         replayed = await self._set_up(district, table)
         self._say(f"entering {messages}")
@@ -202,8 +205,8 @@ class _Demo:
         lines = [
             "",
             *(f"{service:13} {district.url(service)}" for service in ("wishes", "deliberation")),
-            f"{'tokens':13} {district.places.token('<who>')} for who in "
-            f"{', '.join((ADMINISTRATOR, *(post.subject for post in POSTS)))}",
+            f"{'tokens':13} {district.places.token('<who>')}",
+            f"{'':13} <who>: {', '.join((ADMINISTRATOR, *(post.subject for post in POSTS)))}",
             f"{'logs':13} {district.places.logs}",
             "",
             *curl_commands(district),
@@ -218,7 +221,7 @@ class _Demo:
 
 def run_demo(options: DemoOptions, console: Console, errors: Console) -> int:
     """Run the demo; give the exit code. Raises what a command says in one line."""
-    with _interrupted_by(signal.SIGTERM, signal.SIGHUP):
+    with _interruptible(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         return _Demo(options, console, errors).run()
 
 
@@ -228,6 +231,7 @@ def curl_commands(district: LocalDistrict) -> Sequence[str]:
     agenda = f"{district.url('deliberation')}/api/deliberation/v1/communities/{COMMUNITY.node}"
     reads = f"curl -sS -H \"Authorization: Bearer $(cat '{district.places.token(SECRETARY)}')\""
     writes = f"curl -sS -H \"Authorization: Bearer $(cat '{district.places.token(DESK)}')\""
+    sends = "-H 'Idempotency-Key: try-it' -H 'Content-Type: application/json'"
     body = (
         '{"kind": "enquiry", "account": "R00001", "subject": "Is the reading room open on Sunday?",'
         ' "text": "I would like to bring my own books."}'
@@ -235,8 +239,7 @@ def curl_commands(district: LocalDistrict) -> Sequence[str]:
     return (
         f"{reads} '{wishes}/requests/figures'",
         f"{reads} '{agenda}/agenda?limit=3'",
-        f"{writes} -H 'Idempotency-Key: try-it' -H 'Content-Type: application/json' "
-        f"-d '{body}' '{wishes}/requests'",
+        f"{writes} {sends} -d '{body}' '{wishes}/requests'",
     )
 
 
@@ -249,8 +252,8 @@ def _stay(exit_code: int) -> int:
 
 
 @contextmanager
-def _interrupted_by(*numbers: signal.Signals) -> Generator[None]:
-    """Let these signals end a run as Ctrl-C does, with everything stopped."""
+def _interruptible(*numbers: signal.Signals) -> Generator[None]:
+    """Let each of these signals end a run as Ctrl-C does, with everything stopped."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
     try:
         yield
@@ -259,11 +262,7 @@ def _interrupted_by(*numbers: signal.Signals) -> Generator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _deaf_while_leaving() -> Generator[None]:
-    """Take no further interrupt once what was entered after this is being left."""
-    with ExitStack() as deaf:
-        try:
-            yield
-        finally:
-            del deaf
+def _deafen() -> None:
+    """Take no further interrupt: what leaving has not stopped yet would stay up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

@@ -7,12 +7,51 @@ from pathlib import Path
 
 from rich.console import Console
 
-from shared.cli.categories import CategoryTable
-from shared.cli.client import ApiClient
+from shared.cli.categories import CategoryTable, adopt_policy, read_categories
+from shared.cli.client import ApiClient, ClientLimits
 from shared.cli.importing import ImportReport, MessageImport
 from shared.cli.messages import MessageLimits, read_messages
 from shared.cli.progress import count_lines, counting
 from shared.kit.clock import SystemClock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportTask:
+    """What `cogov import messages` was asked for; `district`: adopt the categories there first."""
+
+    file: Path
+    categories: Path
+    url: str
+    community: str
+    token: str
+    district: str | None
+    administrator_token: str
+    in_flight_max: int
+
+
+async def run_import(task: ImportTask, console: Console, errors: Console) -> ImportReport:
+    """Adopt the categories if asked to, enter the messages, and say what became of them."""
+    table = read_categories(task.categories)
+    limits = ClientLimits(in_flight_max=task.in_flight_max)
+    async with ApiClient(task.url, task.token, limits) as api:
+        if task.district is not None:
+            async with ApiClient(task.url, task.administrator_token, limits) as administrator:
+                await adopt_policy(
+                    administrator,
+                    api,
+                    district=task.district,
+                    community=task.community,
+                    table=table,
+                )
+        order = ImportOrder(
+            file=task.file,
+            table=table,
+            scope=task.community,
+            in_flight_max=task.in_flight_max,
+        )
+        report = await enter_messages(api, order, console)
+    tell_report(report, task.file, console, errors)
+    return report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

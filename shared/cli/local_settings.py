@@ -159,6 +159,11 @@ def inherited_environment() -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT)}
 
 
+def environment_with(known: Mapping[str, str]) -> dict[str, str]:
+    """Give our whole environment, which goes before what is `known` from elsewhere."""
+    return {**known, **os.environ, "PYTHONPATH": str(ROOT)}  # noqa: TID251 - handed on, not read
+
+
 def write_environment(path: Path, environment: Mapping[str, str]) -> None:
     """Write an environment as a file of NAME="value" lines."""
     lines = [f"{name}={json.dumps(value)}\n" for name, value in environment.items()]

@@ -203,7 +203,6 @@ class LocalDistrict:
         )
 
     def __enter__(self) -> Self:
-        self.prepare()
         return self
 
     def __exit__(

@@ -186,33 +186,14 @@ class Deciding:
                 raise LookupError(message)
             version = versions.get(stream, head.version) + 1
             versions[stream] = version
-            data = decision.event.model_dump_json()
-            if len(data) > EVENT_BYTES_MAX // 4 and len(data.encode()) > EVENT_BYTES_MAX:
-                raise EventTooLarge(bytes_max=EVENT_BYTES_MAX)
-            type_name = decision.event.type_name()
-            event = NewEvent(
-                stream=stream,
-                version=version,
-                event_id=self._ids.new(),
-                type=type_name,
-                scope=head.scope or submission.scope,
-                occurred_at=asked.occurred_at,
-                at=asked.at,
-                correlation_id=submission.correlation_id,
-                data=data,
-                public=type_name in self._public_types,
-                actor=asked.resident,
-                on_behalf_of=asked.on_behalf_of,
-                channel=asked.channel,
-                grant_id=grant_id,
-                command_id=submission.command_id,
-                causation_id=submission.causation_id,
-                traceparent=submission.traceparent,
+            scope = head.scope or submission.scope
+            event = self._event(
+                submission, asked, decision, grant_id=grant_id, version=version, scope=scope
             )
             fact = Fact(
                 stream=stream,
                 version=version,
-                scope=event.scope,
+                scope=scope,
                 occurred_at=asked.occurred_at,
                 at=asked.at,
                 event=decision.event,
@@ -221,6 +202,41 @@ class Deciding:
             )
             events.append((event, fact))
         return events
+
+    def _event(
+        self,
+        submission: Submission,
+        asked: Asked,
+        decision: To,
+        *,
+        grant_id: str,
+        version: int,
+        scope: str,
+    ) -> NewEvent:
+        data = decision.event.model_dump_json()
+        # At most four bytes a character: most events need no encoding to be known as small.
+        if len(data) > EVENT_BYTES_MAX // 4 and len(data.encode()) > EVENT_BYTES_MAX:
+            raise EventTooLarge(bytes_max=EVENT_BYTES_MAX)
+        type_name = decision.event.type_name()
+        return NewEvent(
+            stream=decision.stream,
+            version=version,
+            event_id=self._ids.new(),
+            type=type_name,
+            scope=scope,
+            occurred_at=asked.occurred_at,
+            at=asked.at,
+            correlation_id=submission.correlation_id,
+            data=data,
+            public=type_name in self._public_types,
+            actor=asked.resident,
+            on_behalf_of=asked.on_behalf_of,
+            channel=asked.channel,
+            grant_id=grant_id,
+            command_id=submission.command_id,
+            causation_id=submission.causation_id,
+            traceparent=submission.traceparent,
+        )
 
     def _accepted(self, submission: Submission, overlay: Overlay) -> _Outcome:
         target = self._deciders[type(submission.command)].target(submission.command)

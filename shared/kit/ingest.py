@@ -129,7 +129,7 @@ class Ingest:
     def status(self) -> IngestStatus:
         """Tell how it stands."""
         return IngestStatus(
-            connected=self._connected,
+            connected=self._connected or not self._topics,
             stopped=dict(self._stopped),
             outcomes=dict(self._outcomes),
             failures=self._failures,

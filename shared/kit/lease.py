@@ -18,6 +18,8 @@ from typing import Final
 import asyncpg
 import structlog
 
+from shared.kit.postgres.faults import STORAGE_FAULTS
+
 _log: Final = structlog.get_logger()
 
 _TAKE: Final = """
@@ -130,29 +132,36 @@ class Lease:
 
     async def _renew(self, lost: Callable[[str], None]) -> None:
         terms = self._terms
-        held_until = time.monotonic() + terms.seconds
         connection: asyncpg.Connection | None = None
-        while not self._stop.wait(
-            min(terms.seconds / 3, 0.25) if connection is None else terms.seconds / 3
-        ):
-            if time.monotonic() - self._ticked > terms.seconds / 2:
-                lost("the event loop stood still")
-                return
-            asked_at = time.monotonic()
-            try:
-                if connection is None:
-                    connection = await asyncpg.connect(terms.dsn, timeout=2, command_timeout=2)
-                epoch = await connection.fetchval(_RENEW, terms.role, terms.holder, terms.seconds)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                connection = None
-                _log.warning("lease.renewal_failed", role=terms.role, error=type(error).__name__)
-                if time.monotonic() > held_until:
-                    lost("the database could not be reached")
-                    return
-                continue
-            if epoch is None:
-                lost("another holder took it")
-                return
-            held_until = asked_at + terms.seconds
-        if connection is not None:
-            await connection.close()
+        held_until = time.monotonic() + terms.seconds
+        pause_s = terms.seconds / 3
+        try:
+            while not self._stop.wait(pause_s):
+                if time.monotonic() - self._ticked > terms.seconds / 2:
+                    return lost("the event loop stood still")
+                asked_at = time.monotonic()
+                try:
+                    if connection is None:
+                        connection = await asyncpg.connect(terms.dsn, timeout=2, command_timeout=2)
+                    epoch = await connection.fetchval(
+                        _RENEW, terms.role, terms.holder, terms.seconds
+                    )
+                except STORAGE_FAULTS as error:
+                    connection = _dropped(connection)
+                    _log.warning("lease.renewal_failed", role=terms.role, error=str(type(error)))
+                    if time.monotonic() > held_until:
+                        return lost("the database could not be reached")
+                    pause_s = min(terms.seconds / 3, 0.25)
+                    continue
+                if epoch is None:
+                    return lost("another holder took it")
+                held_until = asked_at + terms.seconds
+                pause_s = terms.seconds / 3
+        finally:
+            _dropped(connection)
+
+
+def _dropped(connection: asyncpg.Connection | None) -> None:
+    """Give up a connection without waiting for it."""
+    if connection is not None:
+        connection.terminate()

@@ -13,6 +13,7 @@ import gc
 import signal
 import socket
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
@@ -111,17 +112,11 @@ async def _open_replica(
 ) -> tuple[Replica, Any]:
     pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "serve")
     keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "vault")
-    clock, ids, metrics = SystemClock(), TimeOrderedIds(), Metrics(CollectorRegistry())
+    metrics = Metrics(CollectorRegistry())
     log = PostgresLog(pool)
     bus = kafka_bus(service, settings)
     client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.command_deadline_s))
-    vault = Vault(
-        keys_pool,
-        pool,
-        bytes.fromhex(settings.vault_master_key.get_secret_value()),
-        bytes.fromhex(settings.vault_pepper.get_secret_value()),
-        service.name,
-    )
+    vault = _vault(service, settings, keys_pool, pool)
     door = Door(
         codec=SubmissionCodec(service.commands),
         who_leads=Leader(pool).holding,
@@ -130,43 +125,7 @@ async def _open_replica(
         deadline_s=settings.command_deadline_s,
     )
     states = StateReader(log, service.views())
-    waiting = Waiting(
-        service=service.name,
-        pool=pool,
-        models=service.read_models,
-        heard={topic.service: topic for topic in service.hears},
-        partition=bus.partition,
-        clock=clock,
-    )
-
-    async def authorise_read(action: str, scope: str, caller: Caller) -> str:
-        return await states.answer(
-            lambda known: service.guard.authorise_read(
-                action, scope, caller.identity, known, clock.now()
-            )
-        )
-
-    edge = Edge(
-        submit=door.submit,
-        authorise_read=authorise_read,
-        wait_for=waiting.wait_for,
-        tokens=TokenVerifier(
-            issuer=settings.issuer,
-            jwks=settings.jwks_file.read_text(encoding="utf-8"),
-            clock=clock,
-            audience=settings.audience,
-        ),
-        vault=vault,
-        ids=ids,
-        clock=clock,
-        fingerprint_secret=bytes.fromhex(settings.fingerprint_secret.get_secret_value()),
-        limits=Limits(
-            body_bytes_max=settings.http_body_bytes_max,
-            in_flight_max=settings.http_in_flight_max,
-            answer_ms_max=int(settings.command_deadline_s * 1000) + 1000,
-            after_ms_max=int(settings.position_wait_s * 1000),
-        ),
-    )
+    edge = _edge(service, settings, _Parts(pool, bus, states), vault, door)
     rooms = Rooms(
         edge=edge,
         tables=Tables(pool, service.read_models),
@@ -192,6 +151,69 @@ async def _open_replica(
         address=settings.address or _address(listener),
     )
     return replica, app
+
+
+def _vault(
+    service: Service, settings: ServiceSettings, keys_pool: asyncpg.Pool, pool: asyncpg.Pool
+) -> Vault:
+    return Vault(
+        keys_pool,
+        pool,
+        bytes.fromhex(settings.vault_master_key.get_secret_value()),
+        bytes.fromhex(settings.vault_pepper.get_secret_value()),
+        service.name,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    pool: asyncpg.Pool
+    bus: KafkaBus
+    states: StateReader
+
+
+def _edge(
+    service: Service, settings: ServiceSettings, parts: _Parts, vault: Vault, door: Door
+) -> Edge:
+    """Make what the routes call."""
+    clock = SystemClock()
+    waiting = Waiting(
+        service=service.name,
+        pool=parts.pool,
+        models=service.read_models,
+        heard={topic.service: topic for topic in service.hears},
+        partition=parts.bus.partition,
+        clock=clock,
+    )
+
+    async def authorise_read(action: str, scope: str, caller: Caller) -> str:
+        return await parts.states.answer(
+            lambda known: service.guard.authorise_read(
+                action, scope, caller.identity, known, clock.now()
+            )
+        )
+
+    return Edge(
+        submit=door.submit,
+        authorise_read=authorise_read,
+        wait_for=waiting.wait_for,
+        tokens=TokenVerifier(
+            issuer=settings.issuer,
+            jwks=settings.jwks_file.read_text(encoding="utf-8"),
+            clock=clock,
+            audience=settings.audience,
+        ),
+        vault=vault,
+        ids=TimeOrderedIds(),
+        clock=clock,
+        fingerprint_secret=bytes.fromhex(settings.fingerprint_secret.get_secret_value()),
+        limits=Limits(
+            body_bytes_max=settings.http_body_bytes_max,
+            in_flight_max=settings.http_in_flight_max,
+            answer_ms_max=int(settings.command_deadline_s * 1000) + 1000,
+            after_ms_max=int(settings.position_wait_s * 1000),
+        ),
+    )
 
 
 def kafka_bus(service: Service, settings: ServiceSettings) -> KafkaBus:

@@ -69,23 +69,27 @@ def routes(rooms: Rooms) -> Routes:
             rows, key=lambda row: (row.matters, row.month, row.area, row.category), item=_answer
         )
 
-    async def get_totals(reader: Reading) -> TotalsAnswer:
-        """Count the matters that were heard."""
-        return _totals(await agenda_totals(tables, reader.scope))
-
     found.query(
         "/communities/{scope}/agenda",
         get_agenda,
         action="read_agenda",
         summary="List matters by area, category and month",
     )
+    _add_totals(found, rooms)
+    return found
+
+
+def _add_totals(found: Routes, rooms: Rooms) -> None:
+    async def get_totals(reader: Reading) -> TotalsAnswer:
+        """Count the matters that were heard."""
+        return _totals(await agenda_totals(rooms.tables, reader.scope))
+
     found.query(
         "/communities/{scope}/agenda/totals",
         get_totals,
         action="read_agenda",
         summary="Count the matters heard",
     )
-    return found
 
 
 def _answer(row: AgendaItem) -> AgendaAnswer:

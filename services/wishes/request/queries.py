@@ -49,7 +49,7 @@ async def find_request(tables: Tables, scope: str, request: str) -> RequestRow |
         SELECT r.scope, r.request, r.kind, r.category, r.category_policy, r.area, r.requester,
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
-               r.info_texts, r.ended_at, r.end_reason
+               r.question_texts, r.info_texts, r.ended_at, r.end_reason
         FROM {requests} AS r
         WHERE r.scope = $1 AND r.request = $2
         """,
@@ -90,7 +90,7 @@ async def list_requests(
         SELECT r.scope, r.request, r.kind, r.category, r.category_policy, r.area, r.requester,
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
-               r.info_texts, r.ended_at, r.end_reason
+               r.question_texts, r.info_texts, r.ended_at, r.end_reason
         FROM {requests} AS r
         WHERE r.scope = $1
           AND ($2::text IS NULL OR r.state = $2)

@@ -24,7 +24,7 @@ from shared.kit.read_models.model import ReadModel, Row
 
 
 class RequestRow(Row):
-    """A request's case file; `texts`, `info_texts`, `answer_texts` are ids of vault records.
+    """A request's case file; `…texts` are ids of vault records, of the last ones.
 
     `unit` has it, `accountable` had it first; both are empty before the dispatch. `answer_dated`
     false: the answer's day is not known, so no time to answer can be told. `end_reason` says why
@@ -50,6 +50,7 @@ class RequestRow(Row):
     answered_at: datetime | None = None
     answer_dated: bool = True
     answer_texts: UUID | None = None
+    question_texts: UUID | None = None
     info_texts: UUID | None = None
     ended_at: datetime | None = None
     end_reason: str = ""
@@ -126,8 +127,8 @@ def _moved(  # noqa: PLR0911 - a table, an arm per event
             return replace(row, state="dispatched", dispatched_at=at, unit=unit, accountable=unit)
         case RequestTransferred(to_unit=unit, hop=hop):
             return replace(row, unit=unit, hops=hop)
-        case InfoAsked():
-            return replace(row, state="awaiting_info")
+        case InfoAsked(texts=texts):
+            return replace(row, state="awaiting_info", question_texts=texts)
         case InfoGiven(texts=texts):
             return replace(row, state="dispatched", info_texts=texts)
         case RequestAnswered(unit=unit, texts=texts, dated=dated):

@@ -71,6 +71,7 @@ class TextsAnswer(BaseModel):
 
     request: str
     texts: dict[str, str]
+    question: dict[str, str]
     info: dict[str, str]
     answer: dict[str, str]
 
@@ -159,16 +160,11 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
         kind: Filter = None,
     ) -> Page[RequestAnswer]:
         """List requests, the latest received first."""
+        filters = {"state": state, "category": category, "area": area, "unit": unit, "kind": kind}
         rows = await list_requests(
             tables,
             reader.scope,
-            filters={
-                "state": state,
-                "category": category,
-                "area": area,
-                "unit": unit,
-                "kind": kind,
-            },
+            filters=filters,
             after=paging.after(tuple[datetime, str]),
             limit=paging.fetch,
         )
@@ -213,11 +209,13 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
         row = await find_request(rooms.tables, reader.scope, str(request))
         if row is None:
             raise RequestNotFound
-        records = [one for one in (row.texts, row.info_texts, row.answer_texts) if one]
+        others = (row.question_texts, row.info_texts, row.answer_texts)
+        records = [row.texts, *(one for one in others if one)]
         revealed = await rooms.vault.reveal(records, "handling", reader.caller)
         return TextsAnswer(
             request=row.request,
             texts=revealed[row.texts],
+            question=revealed[row.question_texts] if row.question_texts else {},
             info=revealed[row.info_texts] if row.info_texts else {},
             answer=revealed[row.answer_texts] if row.answer_texts else {},
         )

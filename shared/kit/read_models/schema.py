@@ -83,7 +83,7 @@ async def _publish(connection: Connection, model: ReadModel[Any]) -> None:
     names = ", ".join(column.name for column in columns(model))
     await connection.execute(f"DROP VIEW IF EXISTS public.{model.name}")
     await connection.execute(
-        f"CREATE VIEW public.{model.name} AS SELECT {names} FROM public.{model.table}"  # noqa: S608 - checked identifiers
+        f"CREATE VIEW public.{model.name} AS SELECT {names} FROM public.{model.table}"  # noqa: S608
     )
 
 

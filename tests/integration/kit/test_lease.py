@@ -60,7 +60,7 @@ async def test_a_holder_that_ticks_keeps_it_past_its_time(
         lease.tick()
         return await pool.fetchval("SELECT clock_timestamp() > $1::timestamptz", taken_until)
 
-    await eventually(renewed_past_its_time)
+    await eventually(renewed_past_its_time, "the lease outlives its first term")
     assert await who_holds(pool, WRITE) is not None
     assert lost == []
     await lease.release()
@@ -79,7 +79,7 @@ async def test_a_process_whose_loop_stands_still_loses_it(
     async def free() -> bool:
         return await who_holds(pool, WRITE) is None
 
-    await eventually(free)
+    await eventually(free, "the lease runs out")
     assert await Lease(terms(database, "b")).take() == 2
     await lease.release()
     holding = await who_holds(pool, WRITE)
@@ -95,6 +95,7 @@ async def test_a_holder_learns_that_another_took_it(database: Database, pool: as
     await pool.execute("UPDATE kit.lease SET holder = 'b', epoch = epoch + 1")
 
     assert "another" in await asyncio.wait_for(lost.get(), 10)
+    await lease.release()
 
 
 async def test_an_older_release_may_not_take_it(database: Database) -> None:

@@ -104,6 +104,7 @@ def test_a_whole_life_is_one_case_file() -> None:
         answered_at=NOW + hour(7),
         answer_dated=False,
         answer_texts=ANSWER,
+        question_texts=UUID(int=5),
         info_texts=UUID(int=6),
         ended_at=NOW + hour(8),
         end_reason="answered",
@@ -172,6 +173,7 @@ def test_the_rows_can_be_tables() -> None:
         "dispatched_at",
         "answered_at",
         "answer_texts",
+        "question_texts",
         "info_texts",
         "ended_at",
     }

@@ -1,0 +1,1 @@
+"""The commands by group; each module adds its own to the application."""

@@ -1,0 +1,99 @@
+"""`cogov import messages`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared.cli.commands.options import IN_FLIGHT, InFlight
+
+import_app = typer.Typer(help="Enter data of other systems.", no_args_is_help=True)
+
+_BROKEN_LINES = 3
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @import_app.callback()
+    def _group() -> None:  # keeps `messages` a command of its own name
+        """Enter data of other systems."""
+
+    import_app.command("messages")(_messages)
+    app.add_typer(import_app, name="import")
+
+
+def _messages(
+    *,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="NDJSON: id, user, area, subject, submitted_at, text, reply, replied_at.",
+        ),
+    ],
+    categories: Annotated[
+        Path,
+        typer.Option(
+            exists=True, dir_okay=False, metavar="FILE", help="Table level1,level2,level3."
+        ),
+    ],
+    url: Annotated[str, typer.Option(metavar="URL", help="Address of wishes.")],
+    community: Annotated[str, typer.Option(metavar="NODE", help="The community they belong to.")],
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN", envvar="COGOV_TOKEN", help="Of a login with the role integration."
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The same, in a file."),
+    ] = None,
+    district: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NODE",
+            help="Adopt the categories there first; needs --administrator-token-file.",
+        ),
+    ] = None,
+    administrator_token_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE")
+    ] = None,
+    in_flight: InFlight = IN_FLIGHT,
+) -> int:
+    """Enter messages as requests, late, at their own dates; entering them again changes nothing.
+
+    Each is received, accepted and dispatched by category when it was submitted, and answered when
+    it was replied to. Exit code 3: some lines were broken, each is named with its reason.
+    """
+    from shared.cli.entering import ImportTask, run_import  # noqa: PLC0415 - slow to import
+    from shared.cli.tables import console  # noqa: PLC0415 - likewise
+
+    found = token or (token_file.read_text(encoding="utf-8").strip() if token_file else "")
+    if not found:
+        raise typer.BadParameter("give --token, --token-file or COGOV_TOKEN")
+    if (district is None) != (administrator_token_file is None):
+        raise typer.BadParameter("--district and --administrator-token-file go together")
+    task = ImportTask(
+        file=file,
+        categories=categories,
+        url=url,
+        community=community,
+        token=found,
+        district=district,
+        administrator_token=(
+            administrator_token_file.read_text(encoding="utf-8").strip()
+            if administrator_token_file
+            else ""
+        ),
+        in_flight_max=in_flight,
+    )
+    report = asyncio.run(run_import(task, console(), console(errors=True)))
+    return _BROKEN_LINES if report.broken else os.EX_OK
