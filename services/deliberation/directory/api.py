@@ -175,7 +175,7 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
     found.query(
         "/districts/{scope}/residents/{resident}/grants",
         get_grants,
-        action="read_directory",
+        action="read_grants",
         summary="List a resident's grants",
     )
 

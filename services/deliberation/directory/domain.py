@@ -320,5 +320,6 @@ ACCESS = (
     Allow("district_admin", LinkIdentity),
     Allow("district_admin", GrantRole),
     Allow("district_admin", RevokeRole),
+    Allow("district_admin", "read_grants"),
     *(Allow(role, "read_directory") for role in ROLES),
 )
