@@ -50,9 +50,18 @@ class ApiUnavailableError(Exception):
 class ApiClient:
     """Sends requests under one token; each is repeated under its key until it is answered."""
 
-    def __init__(self, url: str, token: str, limits: ClientLimits) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        limits: ClientLimits,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Connect when first asked; `transport` may stand in for the network."""
         self._url = url
         self._limits = limits
+        self._transport = transport
         self._headers = {"Authorization": f"Bearer {token}"}
         self._tls = httpx.create_ssl_context(trust_env=False) if url.startswith("https") else False
         # A connection a lane: one pool for all of them would look through all at each request.
@@ -112,6 +121,7 @@ class ApiClient:
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
             verify=self._tls,
             trust_env=False,
+            transport=self._transport,
         )
         self._opened.append(lane)
         return lane

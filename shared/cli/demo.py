@@ -17,18 +17,17 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from shared.cli.bootstrap import bootstrap
-from shared.cli.categories import CategoryTable, adopt_policy, read_categories
+from shared.cli.categories import CategoryTable, read_categories
 from shared.cli.client import ApiClient, ClientLimits
 from shared.cli.connections import all_settings
 from shared.cli.counts import count_events
 from shared.cli.directory import ADMINISTRATOR, DESK, IMPORTER, POSTS, SECRETARY, Community
-from shared.cli.directory import set_up_directory as set_up
 from shared.cli.entering import ImportOrder, enter_messages, tell_report
 from shared.cli.importing import ImportReport
 from shared.cli.lag import lags, wait_for_no_lag
 from shared.cli.local_site import LocalDistrict
 from shared.cli.made_up import write_made_up
+from shared.cli.opening import open_community
 from shared.cli.tables import (
     deliberation_tables,
     findings_table,
@@ -38,10 +37,8 @@ from shared.cli.tables import (
 )
 from shared.cli.verifying import verify_site
 from shared.kit.embedded import Site
-from shared.kit.identity.development_issuer import ISSUER
 
 COMMUNITY: Final = Community("demo-community", "示范社区 (Demo Community)")
-DISTRICT_NAME: Final = "示范区 (Demo District)"
 
 EXIT_OK: Final = 0
 EXIT_FAILED: Final = 1
@@ -122,7 +119,8 @@ class _Demo:
 
     async def _play(self, district: LocalDistrict, messages: Path, table: CategoryTable) -> _Played:
         settings = all_settings(self._options.root)
-        replayed = await self._set_up(district, table)
+        self._say("setting up the directory and the category policy")
+        replayed = await open_community(district, COMMUNITY, table)
         self._say(f"entering {messages}")
         order = ImportOrder(
             file=messages,
@@ -154,37 +152,6 @@ class _Demo:
             f"{report.messages_per_second:.0f} messages/s over HTTP"
         )
         return _Played(report, clean)
-
-    async def _set_up(self, district: LocalDistrict, table: CategoryTable) -> bool:
-        """Make the directory and adopt the category policy; tell whether all was so before."""
-        self._say("setting up the directory and the category policy")
-        settings = all_settings(self._options.root)
-        began = await bootstrap(
-            settings["deliberation"], issuer=ISSUER, subject=ADMINISTRATOR, name=DISTRICT_NAME
-        )
-        async with self._client(district, "deliberation", ADMINISTRATOR) as directory:
-            ready = await set_up(
-                directory,
-                district=district.district,
-                community=COMMUNITY,
-                issuer=ISSUER,
-                posts=POSTS,
-            )
-        async with (
-            self._client(district, "wishes", ADMINISTRATOR) as administrator,
-            self._client(district, "wishes", SECRETARY) as reader,
-        ):
-            path = f"/api/wishes/v1/communities/{COMMUNITY.node}/category-policy"
-            # Wishes must have heard who may do what; this answers once it has.
-            await reader.get(path, after=ready.position)
-            policy = await adopt_policy(
-                administrator,
-                reader,
-                district=district.district,
-                community=COMMUNITY.node,
-                table=table,
-            )
-        return began.replayed and ready.replayed and policy.replayed
 
     async def _show(self, district: LocalDistrict) -> None:
         path = f"communities/{COMMUNITY.node}"

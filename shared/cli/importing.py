@@ -26,9 +26,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from shared.cli.client import ApiClient, RefusedByApiError
+from shared.cli.client import Answered, RefusedByApiError
 from shared.cli.messages import BrokenLine, Line, Message
 
 DESK_UNIT: Final = "community-desk"
@@ -84,12 +84,20 @@ def _contains(subject: str, words: Iterable[str]) -> bool:
     return any(word in subject for word in words)
 
 
+class Commands(Protocol):
+    """What an import needs of a client."""
+
+    async def post(self, path: str, body: dict[str, Any], *, key: str) -> Answered:
+        """Give one command; raise RefusedByApiError or ApiUnavailableError."""
+        ...
+
+
 class MessageImport:
     """One run over one file; messages go side by side, the steps of one in their order."""
 
     def __init__(
         self,
-        api: ApiClient,
+        api: Commands,
         scope: str,
         *,
         unit_of: Callable[[Message], str],

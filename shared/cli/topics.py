@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -43,7 +43,7 @@ async def create_topics(bootstrap: str, *, replication: int) -> list[str]:
             )
             for topic in TOPICS.values()
         ]
-        answer = await admin.create_topics(wanted, timeout_ms=_TIMEOUT_MS)
+        answer: Any = await admin.create_topics(wanted, timeout_ms=_TIMEOUT_MS)
         made: list[str] = []
         for name, code, *_ in answer.topic_errors:
             error = for_code(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import socket
@@ -21,6 +22,7 @@ from shared.kit.ingest import Ingest, IngestLimits
 from shared.kit.kafka.bus import KafkaBus
 from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
 from shared.kit.observability.metrics import Metrics
+from shared.kit.ports import LogUnavailableError
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.postgres.log import PostgresLog
@@ -31,6 +33,7 @@ from shared.kit.settings import ServiceSettings
 from shared.kit.writer import FencedError, Writer, WriterLimits
 
 _log: Final = structlog.get_logger()
+_MEASURE_INTERVAL_S: Final = 2.0
 
 
 class LeadershipLostError(Exception):
@@ -103,6 +106,7 @@ class Replica:
             asyncio.create_task(relay.run(), name="relay"),
             asyncio.create_task(ingest.run(), name="ingest"),
             asyncio.create_task(_tick(lease), name="tick"),
+            asyncio.create_task(self._measure(relay, ingest), name="metrics"),
         ]
         try:
             await asyncio.wait({*tasks, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,6 +119,20 @@ class Replica:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _measure(self, relay: Relay, ingest: Ingest) -> None:
+        """Show how far the loops are, every two seconds."""
+        while True:
+            self.metrics.relay_position.set(relay.position)
+            with contextlib.suppress(LogUnavailableError):
+                head, _ = await self.log.head()
+                self.metrics.relay_lag_events.set(max(0, head - relay.position))
+            stopped = ingest.status().stopped
+            for topic in self.service.hears:
+                for part in range(topic.partitions):
+                    gauge = self.metrics.ingest_stopped.labels(topic.name, str(part))
+                    gauge.set((topic.name, part) in stopped)
+            await asyncio.sleep(_MEASURE_INTERVAL_S)
 
     def _writer(self, epoch: int) -> Writer:
         settings, service = self.settings, self.service

@@ -48,7 +48,7 @@ class ServiceSettings(BaseSettings):
     command_deadline_s: float = Field(default=20.0, gt=0)
     http_in_flight_max: int = Field(default=1024, ge=1)
     http_body_bytes_max: int = Field(default=256 * 1024, ge=1024)
-    relay_batch_events_max: int = Field(default=2000, ge=1)
+    relay_batch_events_max: int = Field(default=500, ge=1)
     relay_poll_interval_ms: int = Field(default=200, ge=1)
     relay_ack_timeout_s: float = Field(default=30.0, gt=0)
     heartbeat_interval_ms: int = Field(default=2000, ge=50)

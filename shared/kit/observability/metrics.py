@@ -71,12 +71,6 @@ class Metrics:
         self.relay_lag_events = Gauge(
             "cogov_relay_lag_events", "Positions not yet past the relay.", registry=registry
         )
-        self.ingest_lag_records = Gauge(
-            "cogov_ingest_lag_records",
-            "Records of a partition not yet heard.",
-            ["topic", "partition"],
-            registry=registry,
-        )
         self.ingest_stopped = Gauge(
             "cogov_ingest_stopped",
             "1 while a partition stands still and an operator is needed.",

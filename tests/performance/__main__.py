@@ -1,0 +1,55 @@
+"""Measure: `python -m tests.performance [names …] [--seconds N] [--runs N]`."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.performance.http_command import measure_http_command
+from tests.performance.whole_path import measure_whole_path
+
+from shared.kit.embedded.polling import run_apart
+from shared.kit.embedded.site import Site
+from tests.performance.append import measure_append, measure_append_hot
+from tests.performance.databases import settings_of
+from tests.performance.measuring import Bench, Row
+from tests.performance.report import table, write_report
+
+ROWS: dict[str, Callable[[Bench], list[Row]]] = {
+    "append": measure_append,
+    "append_hot": measure_append_hot,
+    "whole_path": measure_whole_path,
+    "http_command": measure_http_command,
+}
+REPORTS = Path(__file__).parents[2] / "reports"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.performance", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(ROWS)}; all without")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of one run of one side")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each side; the median counts")
+    arguments = parser.parse_args()
+    names: list[str] = arguments.names or list(ROWS)
+    if unknown := [name for name in names if name not in ROWS]:
+        parser.error(f"no such row: {', '.join(unknown)}")
+    with tempfile.TemporaryDirectory(prefix="cogov-bench-") as folder, Site(Path(folder)) as site:
+        bench = Bench(site, Path(folder), arguments.seconds, arguments.runs)
+        rows: list[Row] = []
+        for name in names:
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            rows.extend(ROWS[name](bench))
+        settings = {
+            "seconds": arguments.seconds,
+            "runs": arguments.runs,
+            "postgres": run_apart(lambda: settings_of(site.dsn("postgres"))),
+            "kafka": {"acks": "all", "brokers": 1},
+        }
+    write_report(REPORTS, rows, settings)
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
