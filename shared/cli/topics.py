@@ -1,18 +1,16 @@
-"""Topics as code: made as `shared.contracts.topics` declares them, and compared with it."""
+"""The declared topics, made and compared with what the brokers have (`shared.kit.kafka.topics`)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
-
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from typing import Final
 
 from shared.contracts.topics import TOPICS
+from shared.kit.kafka import topics as kafka
+from shared.kit.ports import BusUnavailableError
 
 _TIMEOUT_MS: Final = 15_000
+_DAY_MS: Final = 24 * 3600 * 1000
 
 
 class KafkaAwayError(Exception):
@@ -21,7 +19,7 @@ class KafkaAwayError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic as it is: 0 partitions where it does not exist."""
+    """A topic as it is: 0 partitions where it does not exist; its retention is the brokers'."""
 
     service: str
     name: str
@@ -32,53 +30,38 @@ class TopicState:
 
 
 async def create_topics(bootstrap: str, *, replication: int) -> list[str]:
-    """Make the declared topics that are missing; give their names. Raises KafkaAwayError."""
-    async with _admin(bootstrap) as admin:
-        wanted = [
-            NewTopic(
-                name=topic.name,
-                num_partitions=topic.partitions,
-                replication_factor=replication,
-                topic_configs={"retention.ms": str(topic.retention_ms)},
-            )
-            for topic in TOPICS.values()
-        ]
-        answer: Any = await admin.create_topics(wanted, timeout_ms=_TIMEOUT_MS)
-        made: list[str] = []
-        for name, code, *_ in answer.topic_errors:
-            error = for_code(code)
-            if code == 0:
-                made.append(name)
-            elif error is not TopicAlreadyExistsError:
-                raise KafkaAwayError(f"topic {name} was not made: {error.__name__}")
-        return made
+    """Make the declared topics that are missing; give their names.
+
+    Raises KafkaAwayError, and TopicDiffersError for a topic with other partitions than declared.
+    """
+    try:
+        return await kafka.ensure_topics(
+            bootstrap.split(","),
+            tuple(TOPICS.values()),
+            replication=replication,
+            timeout_ms=_TIMEOUT_MS,
+        )
+    except BusUnavailableError as error:
+        raise KafkaAwayError(f"Kafka at {bootstrap}: {error}") from error
 
 
 async def describe_topics(bootstrap: str) -> list[TopicState]:
     """Give every declared topic as the brokers have it. Raises KafkaAwayError."""
-    async with _admin(bootstrap) as admin:
-        found = await admin.describe_topics([topic.name for topic in TOPICS.values()])
-        partitions = {each["topic"]: len(each.get("partitions", ())) for each in found}
-        return [
-            TopicState(
-                service=topic.service,
-                name=topic.name,
-                declared=topic.partitions,
-                partitions=partitions.get(topic.name, 0),
-                generation=topic.generation,
-                retention_days=topic.retention_ms // (24 * 3600 * 1000),
-            )
-            for topic in TOPICS.values()
-        ]
-
-
-@asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncGenerator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_TIMEOUT_MS)
     try:
-        await admin.start()
-        yield admin
-    except (KafkaError, OSError, TimeoutError) as error:
-        raise KafkaAwayError(f"Kafka at {bootstrap}: {type(error).__name__}") from error
-    finally:
-        await admin.close()
+        found = await kafka.describe_topics(
+            bootstrap.split(","), tuple(TOPICS.values()), timeout_ms=_TIMEOUT_MS
+        )
+    except BusUnavailableError as error:
+        raise KafkaAwayError(f"Kafka at {bootstrap}: {error}") from error
+    states = {state.name: state for state in found}
+    return [
+        TopicState(
+            service=topic.service,
+            name=topic.name,
+            declared=topic.partitions,
+            partitions=state.partitions if (state := states.get(topic.name)) else 0,
+            generation=topic.generation,
+            retention_days=(state.retention_ms if state else topic.retention_ms) // _DAY_MS,
+        )
+        for topic in TOPICS.values()
+    ]

@@ -40,6 +40,7 @@ _PROOF_HEADER: Final = "cogov-internal"
 _log: Final = structlog.get_logger()
 _NO_WRITER: Final = Unavailable("writer_moving", "The writer is moving to another replica.")
 _MISDIRECTED: Final = 421
+_PASSING: Final = frozenset({_MISDIRECTED, 503})  # not the writer, or it has too much to do
 _ANSWERS: Final = msgspec.json.Decoder(Accepted | Refusal | Unavailable | Fault | KeyReused)
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -147,7 +148,7 @@ class Door:
         except (httpx.TransportError, OSError) as error:
             _log.info("command.forwarding_failed", error=type(error).__name__)
             return _NO_WRITER
-        if response.status_code == _MISDIRECTED:
+        if response.status_code in _PASSING:
             return _NO_WRITER
         response.raise_for_status()
         return _ANSWERS.decode(response.content)

@@ -75,11 +75,6 @@ class HeardBatch:
         """Name every stream whose head decides about a record, once each."""
         return tuple(dict.fromkeys(event.event.stream for event in _events(self)))
 
-    @property
-    def size(self) -> int:
-        """Count the records."""
-        return sum(len(part.items) for part in self.parts)
-
 
 class Outcome(Enum):
     """What became of a record."""

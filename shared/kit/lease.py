@@ -119,16 +119,22 @@ class Lease:
         self._ticked = time.monotonic()
 
     async def release(self) -> None:
-        """Give the lease back at once, so that a standby need not wait."""
+        """Give the lease back at once, so that a standby need not wait.
+
+        If the database is away the lease runs out by itself, and nothing is raised.
+        """
         self._stop.set()
         thread = self._thread
         if thread is not None:
             await asyncio.to_thread(thread.join, 5)
-        connection = await asyncpg.connect(self._terms.dsn, timeout=5, command_timeout=5)
         try:
-            await connection.execute(_RELEASE, self._terms.role, self._terms.holder)
-        finally:
-            await connection.close()
+            connection = await asyncpg.connect(self._terms.dsn, timeout=5, command_timeout=5)
+            try:
+                await connection.execute(_RELEASE, self._terms.role, self._terms.holder)
+            finally:
+                await connection.close()
+        except STORAGE_FAULTS as error:
+            _log.warning("lease.not_released", role=self._terms.role, error=str(type(error)))
 
     async def _renew(self, lost: Callable[[str], None]) -> None:
         terms = self._terms

@@ -214,11 +214,6 @@ class Overlay:
         for stream, entry in self._own.items():
             self._cache.put(stream, entry)
 
-    @property
-    def touched(self) -> set[str]:
-        """Give every stream this batch depends on."""
-        return self._looked | self._own.keys()
-
     def _entry(self, stream: str) -> Entry | None:
         return self._own.get(stream) or self._pinned(stream)
 

@@ -70,8 +70,7 @@ class _Turn:
                     await asyncio.wait_for(lost.wait(), 0.1)
         finally:
             self.active = False
-            with contextlib.suppress(*STORAGE_FAULTS):
-                await lease.release()
+            await lease.release()
 
 
 async def run_projector(service: Service, settings: ServiceSettings) -> int:

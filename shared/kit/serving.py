@@ -115,7 +115,8 @@ async def _open_replica(
     metrics = Metrics(CollectorRegistry())
     log = PostgresLog(pool)
     bus = kafka_bus(service, settings)
-    client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.command_deadline_s))
+    # A writer that is silent for as long as its lease may have lost it: who leads is asked again.
+    client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.lease_seconds))
     vault = _vault(service, settings, keys_pool, pool)
     door = Door(
         codec=SubmissionCodec(service.commands),
@@ -235,6 +236,7 @@ async def open_pool(
         size_max=settings.database_pool_size,
         statement_timeout_ms=settings.statement_timeout_ms,
         application=application,
+        may_be_away=True,
     )
     stack.push_async_callback(_close_pool, pool)
     return pool

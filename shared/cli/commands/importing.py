@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,45 +26,52 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(import_app, name="import")
 
 
+_Messages = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="NDJSON: id, user, area, subject, submitted_at, text, reply, replied_at.",
+    ),
+]
+_Table = Annotated[
+    Path,
+    typer.Option(exists=True, dir_okay=False, metavar="FILE", help="level1,level2,level3."),
+]
+_Url = Annotated[str, typer.Option(metavar="URL", help="Address of wishes.")]
+_Community = Annotated[str, typer.Option(metavar="NODE", help="The community they belong to.")]
+_Token = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TOKEN", envvar="COGOV_TOKEN", help="Of a login with the role integration."
+    ),
+]
+_TokenFile = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The same, in a file."),
+]
+_District = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NODE", help="Adopt the table there first; needs --administrator-token-file."
+    ),
+]
+_AdministratorTokenFile = Annotated[
+    Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE")
+]
+
+
 def _messages(
     *,
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="NDJSON: id, user, area, subject, submitted_at, text, reply, replied_at.",
-        ),
-    ],
-    categories: Annotated[
-        Path,
-        typer.Option(
-            exists=True, dir_okay=False, metavar="FILE", help="Table level1,level2,level3."
-        ),
-    ],
-    url: Annotated[str, typer.Option(metavar="URL", help="Address of wishes.")],
-    community: Annotated[str, typer.Option(metavar="NODE", help="The community they belong to.")],
-    token: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN", envvar="COGOV_TOKEN", help="Of a login with the role integration."
-        ),
-    ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(exists=True, dir_okay=False, metavar="FILE", help="The same, in a file."),
-    ] = None,
-    district: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NODE",
-            help="Adopt the categories there first; needs --administrator-token-file.",
-        ),
-    ] = None,
-    administrator_token_file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, metavar="FILE")
-    ] = None,
+    file: _Messages,
+    categories: _Table,
+    url: _Url,
+    community: _Community,
+    token: _Token = None,
+    token_file: _TokenFile = None,
+    district: _District = None,
+    administrator_token_file: _AdministratorTokenFile = None,
     in_flight: InFlight = IN_FLIGHT,
 ) -> int:
     """Enter messages as requests, late, at their own dates; entering them again changes nothing.
@@ -76,7 +82,7 @@ def _messages(
     from shared.cli.entering import ImportTask, run_import  # noqa: PLC0415 - slow to import
     from shared.cli.tables import console  # noqa: PLC0415 - likewise
 
-    found = token or (token_file.read_text(encoding="utf-8").strip() if token_file else "")
+    found = token or _read(token_file)
     if not found:
         raise typer.BadParameter("give --token, --token-file or COGOV_TOKEN")
     if (district is None) != (administrator_token_file is None):
@@ -88,12 +94,12 @@ def _messages(
         community=community,
         token=found,
         district=district,
-        administrator_token=(
-            administrator_token_file.read_text(encoding="utf-8").strip()
-            if administrator_token_file
-            else ""
-        ),
+        administrator_token=_read(administrator_token_file),
         in_flight_max=in_flight,
     )
     report = asyncio.run(run_import(task, console(), console(errors=True)))
-    return _BROKEN_LINES if report.broken else os.EX_OK
+    return _BROKEN_LINES if report.broken else 0
+
+
+def _read(file: Path | None) -> str:
+    return "" if file is None else file.read_text(encoding="utf-8").strip()

@@ -129,7 +129,7 @@ def _show(
 
     service, colon, position = event.partition(":")
     if colon:
-        if service not in ServiceName or not position.isdecimal():
+        if service not in list(ServiceName) or not position.isdecimal():
             raise typer.BadParameter(f"not <service>:<position>: {event}")
         row = asyncio.run(at_position(settings_of(service, site), int(position)))
         found = {} if row is None else {service: row}

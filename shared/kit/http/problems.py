@@ -18,6 +18,7 @@ from starlette.routing import Match
 from shared.decider import RefusalKind, Refused
 from shared.kit.http.context import context_of
 from shared.kit.identity.tokens import TokenMissingError, TokenRefusedError
+from shared.kit.ports import LogUnavailableError
 from shared.kit.postgres.faults import STORAGE_FAULTS
 
 log = structlog.get_logger()
@@ -133,7 +134,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(TokenRefusedError, _on_token)
-    for fault in STORAGE_FAULTS:
+    for fault in (*STORAGE_FAULTS, LogUnavailableError):
         app.add_exception_handler(fault, _on_storage)
 
 

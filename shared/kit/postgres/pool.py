@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 import asyncpg
+import structlog
+
+from shared.kit.postgres.faults import STORAGE_FAULTS
+
+_log: Final = structlog.get_logger()
 
 
 class DatabaseUnfitError(Exception):
@@ -10,13 +17,22 @@ class DatabaseUnfitError(Exception):
 
 
 async def create_pool(
-    dsn: str, *, size_max: int, statement_timeout_ms: int, application: str
+    dsn: str,
+    *,
+    size_max: int,
+    statement_timeout_ms: int,
+    application: str,
+    may_be_away: bool = False,
 ) -> asyncpg.Pool:
-    """Open a pool whose connections fail rather than hang; assert UTF-8 and READ COMMITTED."""
+    """Open a pool whose connections fail rather than hang; assert UTF-8 and READ COMMITTED.
+
+    With `may_be_away` it is given though the database does not answer yet: each use says so.
+    """
     pool = await asyncpg.create_pool(
         dsn,
-        min_size=1,
+        min_size=0,
         max_size=size_max,
+        init=_assert_fit,
         command_timeout=statement_timeout_ms / 1000 + 5,
         server_settings={
             "application_name": application,
@@ -25,9 +41,19 @@ async def create_pool(
             "timezone": "UTC",
         },
     )
-    encoding = await pool.fetchval("SHOW server_encoding")
+    try:
+        async with pool.acquire():
+            return pool
+    except BaseException as error:
+        if may_be_away and isinstance(error, STORAGE_FAULTS):
+            _log.warning("database.not_reached", error=type(error).__name__)
+            return pool
+        pool.terminate()
+        raise
+
+
+async def _assert_fit(connection: Any) -> None:
+    encoding = connection.get_settings().server_encoding
     if encoding != "UTF8":
-        await pool.close()
         message = f"the database's encoding is {encoding}; it must be UTF8"
         raise DatabaseUnfitError(message)
-    return pool
