@@ -1,3 +1,8 @@
 """What every level of tests shares."""
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.district", "tests.fixtures.site"]
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.district",
+    "tests.fixtures.ordeal",
+    "tests.fixtures.site",
+]

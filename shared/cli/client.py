@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -84,10 +85,12 @@ class ApiClient:
             position=response.headers.get("Cogov-Position", ""),
         )
 
-    async def get(self, path: str, *, after: str = "", **parameters: str | int) -> Any:
+    async def get(
+        self, path: str, parameters: Mapping[str, str | int] | None = None, *, after: str = ""
+    ) -> Any:
         """Ask one question, answered once the service is as far as the position `after`."""
         headers = {"Cogov-After": after} if after else {}
-        return (await self._send("GET", path, params=parameters, headers=headers)).json()
+        return (await self._send("GET", path, params=parameters or {}, headers=headers)).json()
 
     async def close(self) -> None:
         """Give up the connections."""

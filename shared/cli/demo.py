@@ -160,7 +160,7 @@ class _Demo:
         async with self._client(district, "deliberation", SECRETARY) as deliberation:
             base = f"/api/deliberation/v1/{path}/agenda"
             totals = await deliberation.get(f"{base}/totals")
-            agenda = await deliberation.get(base, limit=_AGENDA_ITEMS)
+            agenda = await deliberation.get(base, {"limit": _AGENDA_ITEMS})
         for table in (*wishes_tables(figures), *deliberation_tables(totals, agenda["items"])):
             self._console.print(table)
 

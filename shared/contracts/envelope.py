@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -24,6 +25,7 @@ class Event(BaseModel):
     major: ClassVar[int] = 1
 
     @classmethod
+    @cache
     def type_name(cls) -> str:
         """Give the type on the wire: `cogov.<service>.<snake_event>.v<N>`."""
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()

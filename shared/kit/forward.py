@@ -118,6 +118,12 @@ class Door:
         self._secret = secret
         self._deadline_s = deadline_s
         self.local: LocalWriter | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Keep nobody waiting for a writer: this process is about to end or to start anew."""
+        self.local = None
+        self._closed = True
 
     async def submit(self, submission: Submission) -> Answer:
         """Send a command to the writer, wherever it is, until the deadline."""
@@ -127,13 +133,14 @@ class Door:
         answer: Answer = _NO_WRITER
         try:
             async with asyncio.timeout(self._deadline_s):
-                while True:
+                while not self._closed:
                     answer = await self._try_once(submission, body)
                     if answer != _NO_WRITER:
                         return answer
                     await asyncio.sleep(0.1)
         except TimeoutError:
             return answer
+        return answer
 
     async def _try_once(self, submission: Submission, body: bytes) -> Answer:
         if self.local is not None:

@@ -77,7 +77,7 @@ class Replica:
         try:
             await self._open(epoch, lease, lost)
         finally:
-            self.door.local = None
+            self.door.close()
             if self.writer is not None:
                 self.writer.close()
             await lease.release()

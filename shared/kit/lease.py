@@ -160,7 +160,7 @@ class Lease:
                     pause_s = min(terms.seconds / 3, 0.25)
                     continue
                 if epoch is None:
-                    return lost("another holder took it")
+                    return lost("it ran out, or another holder took it")
                 held_until = asked_at + terms.seconds
                 pause_s = terms.seconds / 3
         finally:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
 from shared.decider import Command
+from shared.kit.identity.ids import identity_id
 from shared.kit.ports import Secret
 
 
@@ -23,7 +24,7 @@ class Caller:
     @property
     def identity(self) -> UUID:
         """Give the id of this login, uuid5(issuer, subject): what the directory links."""
-        return uuid5(uuid5(NAMESPACE_URL, self.issuer), self.subject)
+        return identity_id(self.issuer, self.subject)
 
 
 @dataclass(frozen=True, slots=True)

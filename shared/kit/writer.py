@@ -108,6 +108,8 @@ class Writer:
         self._random = random
         self._limits = limits
         self._metrics = metrics
+        self._commands_waiting = metrics.writer_queue_length.labels("commands")
+        self._heard_waiting = metrics.writer_queue_length.labels("heard")
         self._cache = Cache(limits.cache_streams_max)
         self._commands: deque[_Command] = deque()
         self._heard: deque[_Heard] = deque()
@@ -174,13 +176,20 @@ class Writer:
             items.append(self._commands.popleft())
             room -= 1
         self._metrics.writer_batch_size.observe(len(items))
-        self._metrics.writer_queue_length.labels("commands").set(len(self._commands))
-        self._metrics.writer_queue_length.labels("heard").set(len(self._heard))
+        self._commands_waiting.set(len(self._commands))
+        self._heard_waiting.set(len(self._heard))
         return items
 
     async def _settle(self, items: Sequence[_Item]) -> None:
-        """Bring every item to its answer: again on conflict, in halves on bad content."""
-        items = self._set_twins_aside(items)
+        """Bring every item to its answer, also when the writer ends in the middle of it."""
+        try:
+            await self._try_until_settled(self._set_twins_aside(items))
+        except BaseException:
+            _refuse(items, NOT_WRITER)
+            raise
+
+    async def _try_until_settled(self, items: Sequence[_Item]) -> None:
+        """Attempt again on conflict and while the log is away, in halves on bad content."""
         give_up_at = asyncio.get_running_loop().time() + self._limits.give_up_after_s
         conflicts = 0
         attempt = 0
@@ -201,9 +210,6 @@ class Writer:
                     self._random.uniform(0.5, 1.0) * min(1.0, 0.05 * 2**attempt)
                 )
                 continue
-            except BaseException:
-                _refuse(items, NOT_WRITER)
-                raise
             if not contended:
                 return
             conflicts += 1

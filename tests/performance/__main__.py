@@ -6,15 +6,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.performance.http_command import measure_http_command
-from tests.performance.whole_path import measure_whole_path
-
 from shared.kit.embedded.polling import run_apart
 from shared.kit.embedded.site import Site
 from tests.performance.append import measure_append, measure_append_hot
 from tests.performance.databases import settings_of
+from tests.performance.http_command import measure_http_command
 from tests.performance.measuring import Bench, Row
 from tests.performance.report import table, write_report
+from tests.performance.whole_path import measure_whole_path
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "append": measure_append,

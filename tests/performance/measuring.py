@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 import psutil
 
@@ -27,12 +26,17 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One side, once; `cores` is how many of the machine's cores were busy meanwhile."""
+    """One side, once; `cores` is how many of the machine's cores were busy meanwhile.
+
+    `process_ms` is the processor time that the measured process itself took for each, where it is
+    known: what the figure depends on when others use the machine too.
+    """
 
     done: int
     seconds: float
     latencies_ms: Sequence[float]
     cores: float
+    process_ms: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -50,6 +54,14 @@ class Sides:
     ours: list[Run] = field(default_factory=list[Run])
     baseline: list[Run] = field(default_factory=list[Run])
 
+    @property
+    def value(self) -> float:
+        return middle(self.ours).rate
+
+    @property
+    def ratio(self) -> float:
+        return self.value / middle(self.baseline).rate
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -61,18 +73,6 @@ class Row:
     note: str
     sides: Sides
 
-    @property
-    def value(self) -> float:
-        return median(run.rate for run in self.sides.ours)
-
-    @property
-    def baseline(self) -> float:
-        return median(run.rate for run in self.sides.baseline)
-
-    @property
-    def ratio(self) -> float:
-        return self.value / self.baseline
-
 
 def middle(runs: Sequence[Run]) -> Run:
     """Give the run with the median rate: its percentiles are the row's."""
@@ -83,22 +83,26 @@ def described(side: str, runs: Sequence[Run]) -> str:
     """Say what a side's runs were."""
     run = middle(runs)
     rates = "/".join(f"{each.rate:,.0f}" for each in runs)
+    own = f", {run.process_ms:.3f} ms of its process each" if run.process_ms else ""
     return (
         f"{side}: {rates} per s, p50 {run.percentile(0.5):.1f}, p99 {run.percentile(0.99):.1f} ms,"
-        f" {run.cores:.2f} cores busy"
+        f" {run.cores:.2f} cores busy{own}"
     )
 
 
 class Stopwatch:
-    """Wall clock and the machine's busy time, from its making."""
+    """Wall clock, the machine's busy time and one process's own, from its making."""
 
-    def __init__(self) -> None:
+    def __init__(self, pid: int | None = None) -> None:
+        self._process = psutil.Process(pid)
+        self._own = _own(self._process)
         self._busy = _busy()
         self._started = time.perf_counter()
 
     def run(self, done: int, latencies_ms: Sequence[float]) -> Run:
         seconds = time.perf_counter() - self._started
-        return Run(done, seconds, latencies_ms, (_busy() - self._busy) / seconds)
+        own_ms = 1000 * (_own(self._process) - self._own) / done
+        return Run(done, seconds, latencies_ms, (_busy() - self._busy) / seconds, own_ms)
 
 
 async def closed_loop(
@@ -132,6 +136,11 @@ def settle_garbage() -> None:
     """Do what the services do after their start."""
     gc.collect()
     gc.freeze()
+
+
+def _own(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def _busy() -> float:

@@ -5,6 +5,8 @@ The same checks and the same durability: the command's receipt, the stream's ver
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -62,6 +64,9 @@ ON CONFLICT (command_id) DO NOTHING RETURNING command_id
 _OUTBOX = "INSERT INTO outbox (event_id, scope, data) VALUES ($1, $2, $3)"
 
 
+_STATEMENTS = {"version": _VERSION, "move": _MOVE, "event": _EVENT, "receipt": _RECEIPT}
+
+
 class StreamMovedError(Exception):
     """Another transaction was faster: try again."""
 
@@ -69,22 +74,17 @@ class StreamMovedError(Exception):
 class PlainStore:
     """One held connection with its prepared statements."""
 
-    def __init__(self, connection: asyncpg.Connection, *, outbox: bool) -> None:
+    def __init__(self, connection: asyncpg.Connection, prepared: Mapping[str, Any]) -> None:
         self._connection = connection
-        self._with_outbox = outbox
+        self._prepared = prepared
         self._ids = TimeOrderedIds()
-        self.conflicts = 0
 
     @classmethod
     async def open(cls, dsn: str, *, outbox: bool = False) -> "PlainStore":
-        store = cls(await asyncpg.connect(dsn), outbox=outbox)
-        prepare = store._connection.prepare
-        store._version = await prepare(_VERSION)
-        store._move = await prepare(_MOVE)
-        store._event = await prepare(_EVENT)
-        store._receipt = await prepare(_RECEIPT)
-        store._outbox = await prepare(_OUTBOX)
-        return store
+        connection = await asyncpg.connect(dsn)
+        statements = {**_STATEMENTS, "outbox": _OUTBOX} if outbox else _STATEMENTS
+        prepared = {name: await connection.prepare(sql) for name, sql in statements.items()}
+        return cls(connection, prepared)
 
     async def close(self) -> None:
         await self._connection.close()
@@ -96,21 +96,23 @@ class PlainStore:
                 async with self._connection.transaction():
                     await self._add(command, command_id)
             except StreamMovedError:
-                self.conflicts += 1
-            else:
-                return
+                continue
+            return
 
     async def _add(self, command: Add, command_id: UUID) -> None:
         stream = stream_of(command.scope, command.counter)
-        version: int = await self._version.fetchval(stream) or 0
+        version: int = await self._prepared["version"].fetchval(stream) or 0
         event, event_id = counted(command), self._ids.new()
         outcome = json.dumps({"stream": stream, "version": version + 1})
-        if await self._receipt.fetchval(command_id, command_id.bytes * 2, outcome) is None:
+        if (
+            await self._prepared["receipt"].fetchval(command_id, command_id.bytes * 2, outcome)
+            is None
+        ):
             return
-        if await self._move.fetchval(stream, version) is None:
+        if await self._prepared["move"].fetchval(stream, version) is None:
             raise StreamMovedError
         data = event.model_dump_json()
-        await self._event.fetch(
+        await self._prepared["event"].fetch(
             stream,
             version + 1,
             event_id,
@@ -120,5 +122,5 @@ class PlainStore:
             command_id,
             data,
         )
-        if self._with_outbox:
-            await self._outbox.fetch(event_id, command.scope, data)
+        if "outbox" in self._prepared:
+            await self._prepared["outbox"].fetch(event_id, command.scope, data)

@@ -14,6 +14,7 @@ STORAGE_FAULTS: Final[tuple[type[Exception], ...]] = (
     asyncpg.OperatorInterventionError,  # 57, a statement past its time among them
     asyncpg.PostgresSystemError,  # 58
     asyncpg.InterfaceError,  # the connection or the pool is closed
+    asyncpg.InternalClientError,  # the server's farewell came between two statements
     ConnectionError,
     TimeoutError,
     socket.gaierror,

@@ -271,7 +271,9 @@ def translated(error: Exception, *, unknown: bool = True) -> Exception:
         return LogUnavailableError(f"{error.sqlstate}: {error}", unknown=unknown and lost)
     if isinstance(error, asyncpg.DataError | UnicodeError | ValueError | OverflowError):
         return ContentRefusedError(type(error).__name__)
-    if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError):
+    if isinstance(
+        error, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    ):
         return LogUnavailableError(f"{type(error).__name__}: {error}", unknown=unknown)
     return error
 

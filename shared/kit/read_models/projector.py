@@ -13,6 +13,7 @@ import structlog
 from shared.contracts.registry import Registry
 from shared.kit.backoff import Backoff
 from shared.kit.ports import Random, Wake
+from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.read_models.cursors import CursorMovedError, ModelStatus, status
 from shared.kit.read_models.engine import Engine
 from shared.kit.read_models.folding import Page
@@ -22,7 +23,7 @@ from shared.kit.read_models.tail import Tail
 
 _log: Final = structlog.get_logger()
 
-_FAULTS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_FAULTS: Final = (asyncpg.PostgresError, *STORAGE_FAULTS, OSError)
 
 
 @dataclass(frozen=True, slots=True)

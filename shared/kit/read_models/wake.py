@@ -10,7 +10,10 @@ from typing import Final
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from shared.kit.postgres.faults import STORAGE_FAULTS
+
 _CHANNEL: Final = "kit_head"
+_FAULTS: Final = (asyncpg.PostgresError, *STORAGE_FAULTS, OSError)
 
 
 class HeadWake:
@@ -42,11 +45,11 @@ class HeadWake:
         await self._release(lost)
         try:
             connection = await self._pool.acquire(timeout=self._poll_s)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except _FAULTS:
             return None
         try:
             await connection.add_listener(_CHANNEL, self._wake)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except _FAULTS:
             await self._pool.release(connection)
             return None
         return connection

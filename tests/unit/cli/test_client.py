@@ -75,6 +75,6 @@ async def test_a_service_that_stays_away_is_given_up(answer: httpx.Response | No
 async def test_a_position_to_wait_for_is_sent_along() -> None:
     server = Server(httpx.Response(200, json={"n": 1}))
     async with client(server) as api:
-        assert await api.get("/x", after="p1.y", limit=3) == {"n": 1}
+        assert await api.get("/x", {"limit": 3}, after="p1.y") == {"n": 1}
     (request,) = server.requests
     assert (request.headers["Cogov-After"], request.url.query) == ("p1.y", b"limit=3")

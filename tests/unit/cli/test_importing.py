@@ -40,7 +40,7 @@ def importing(desk: Desk) -> MessageImport:
     ("subject", "kind"),
     [
         ("咨询医保", "enquiry"),
-        ("什么时候修路？", "enquiry"),
+        ("什么时候修路？", "enquiry"),  # noqa: RUF001 - as residents write
         ("When is it open? ", "enquiry"),
         ("投诉:这样合理吗?", "enquiry"),
         ("投诉噪声", "complaint"),
