@@ -30,9 +30,9 @@ async def test_one_of_fifty_transfers_succeeds_though_the_writer_is_killed(
     path = await ordeal.community(node)
     async with ordeal.client(FIRST) as client:
         request, version = await _dispatched(client, path)
-    kill = await _two_replicas(ordeal, tmp_path / "said", killed)
-    epoch = await _epoch(ordeal)
     journal = Journal()
+    kill = await _two_replicas(ordeal, tmp_path / "said", killed, journal)
+    epoch = await _epoch(ordeal)
     clients = [
         ordeal.client(*names, journal=journal)
         for names in [(FIRST, SECOND.name), (SECOND.name, FIRST)] * (CLIENTS // 2)
@@ -85,7 +85,9 @@ async def _dispatched(client: Client, path: str) -> tuple[str, int]:
     return request, reply.content["version"]
 
 
-async def _two_replicas(ordeal: Ordeal, said: Path, killed: str) -> Callable[[], Any]:
+async def _two_replicas(
+    ordeal: Ordeal, said: Path, killed: str, journal: Journal
+) -> Callable[[], Any]:
     """Let FIRST lead and SECOND wait; give what kills FIRST."""
     ordeal.district.add(SECOND)
     if killed == "at_the_first_bytes":
@@ -93,7 +95,7 @@ async def _two_replicas(ordeal: Ordeal, said: Path, killed: str) -> Callable[[],
         assert await ordeal.leader_name(FIRST, SECOND.name) == FIRST
 
         async def kill() -> None:
-            await asyncio.sleep(0)  # every client's request is on its way
+            await journal.sent.wait()
             await asyncio.to_thread(ordeal.district.kill, FIRST)
 
         return kill

@@ -75,7 +75,7 @@ def _machine() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.platform(),
         "python": platform.python_version(),
-        "load_before": psutil.getloadavg(),
+        "load_average_at_end": psutil.getloadavg(),
     }
 
 

@@ -80,10 +80,9 @@ class ServerProcess:
         try:
             record = Record(**json.loads(self._record.read_text(encoding="utf-8")))
             process = psutil.Process(record.pid)
-            same = (
-                abs(process.create_time() - record.started) < _START_TIME_TOLERANCE_S
-                and record.marker in process.cmdline()
-            )
+            same = abs(
+                process.create_time() - record.started
+            ) < _START_TIME_TOLERANCE_S and _carries(process, record.marker)
         except (FileNotFoundError, ValueError, TypeError, psutil.Error):
             return None
         return process if same else None
@@ -146,6 +145,12 @@ def _interrupts_wait() -> Generator[None]:
             signal.signal(number, before[number])
         for number in seen:
             signal.raise_signal(number)
+
+
+def _carries(process: psutil.Process, marker: str) -> bool:
+    command = process.cmdline()
+    # While a process is just being exchanged for another (exec), it shows no command at all.
+    return marker in command or (not command and process.status() != psutil.STATUS_ZOMBIE)
 
 
 def _end(process: psutil.Process, steps: Steps, *, name: str) -> None:

@@ -23,6 +23,7 @@ from shared.kit.embedded.ports import LOOPBACK, free_port, is_free
 from shared.kit.embedded.processes import ServerProcess
 
 TIMEOUT_S = 60.0
+WAIT = "import signal; signal.pause()"
 
 
 @pytest.fixture
@@ -178,6 +179,16 @@ def test_a_recycled_process_id_is_left_alone(root: Path) -> None:
         assert stranger.poll() is None
     finally:
         stranger.communicate()
+
+
+def test_a_process_is_found_from_its_first_moment_on(root: Path) -> None:
+    server = ServerProcess(name="test", folder=root)
+    for _ in range(20):  # its command line is there a moment after it
+        server.launch([sys.executable, "-c", WAIT], marker=sys.executable)
+        found = server.find()
+        server.end(())
+        assert found is not None
+    assert server.find() is None
 
 
 def test_a_free_port_is_kept_and_a_taken_one_is_not() -> None:
