@@ -29,9 +29,9 @@ from shared.cli.local_settings import (
     service_environment,
     write_environment,
 )
-from shared.cli.topics import create_topics
+from shared.cli.topics import create_topics, describe_topics
 from shared.kit.clock import SystemClock
-from shared.kit.embedded import Servers
+from shared.kit.embedded import ServerFault, Servers
 from shared.kit.embedded.polling import run_apart, until
 from shared.kit.embedded.ports import LOOPBACK, free_port
 from shared.kit.embedded.processes import ServerProcess
@@ -97,7 +97,7 @@ class LocalDistrict:
         migrations = [f"{service}-migrate" for service in SERVICES]
         for service, name in zip(SERVICES, migrations, strict=True):
             self._launch(name, service, ["migrate"], {})
-        run_apart(lambda: create_topics(self._servers.bootstrap, replication=1))
+        self._make_topics()
         for name in migrations:
             self._finish(name)
 
@@ -224,6 +224,18 @@ class LocalDistrict:
         module = f"services.{service}"
         command = [sys.executable, "-m", module, *arguments]
         self._process(name).launch(command, marker=module, environment=environment)
+
+    def _make_topics(self) -> None:
+        bootstrap = self._servers.bootstrap
+        run_apart(lambda: create_topics(bootstrap, replication=1))
+
+        def known() -> bool:
+            found = run_apart(lambda: describe_topics(bootstrap))
+            return all(topic.partitions == topic.declared for topic in found)
+
+        # A consumer that starts before the broker knows a fresh topic finds it only much later.
+        if not until(known, timeout_s=_READY_TIMEOUT_S):
+            raise ServerFault(f"Kafka at {bootstrap} does not know the topics made on it")
 
     def _finish(self, name: str) -> None:
         process = self._process(name)

@@ -10,15 +10,34 @@ import asyncpg
 import httpx
 import pytest
 
+from shared.cli.categories import read_categories
+from shared.cli.directory import DESK, Community
 from shared.cli.local_site import LocalDistrict
-from tests.fixtures.district import COMMUNITY, REQUESTS
+from shared.cli.made_up import write_made_up
+from shared.cli.opening import open_community
 
+COMMUNITY = Community("plain-community", "Plain Community")
+REQUESTS = f"/api/wishes/v1/communities/{COMMUNITY.node}/requests"
 GOOD: dict[str, Any] = {
     "kind": "problem",
     "subject": "The lamp at the gate is dark",
     "text": "It has been dark for three nights.",
     "account": "R00042",
 }
+
+
+@pytest.fixture(scope="module")
+def desk(
+    district: LocalDistrict, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[httpx.Client]:
+    """Give a client of wishes that acts for the desk of a community."""
+    _, table = write_made_up(tmp_path_factory.mktemp("made-up"))
+    asyncio.run(open_community(district, COMMUNITY, read_categories(table)))
+    headers = {"Authorization": f"Bearer {district.token(DESK)}"}
+    with httpx.Client(
+        base_url=district.url("wishes"), headers=headers, trust_env=False, timeout=30
+    ) as client:
+        yield client
 
 
 @pytest.fixture
