@@ -81,8 +81,7 @@ class Refused(Exception):
         return (cls.__doc__ or "").strip().splitlines()[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """What an evolve or a fold may see of a stored event.
 
     `occurred_at` is when it happened, `at` the site clock's time at which it was decided; a fact
@@ -140,8 +139,7 @@ class Read(Generic[S]):
     view: View[S]
 
 
-@dataclass(frozen=True, slots=True)
-class To:
+class To(msgspec.Struct, frozen=True):
     """An event, and the stream it goes to."""
 
     stream: str
@@ -170,8 +168,7 @@ class States:
             raise Needs(Read(stream, view)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """Who asks, when, and from where: everything a decision may know beside command and states.
 
     `occurred_at` is when the matter happened (equal to `at` for a live command), `at` the site

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -70,8 +69,7 @@ class _Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 _OUTCOMES: Final = msgspec.json.Decoder(_Outcome)
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True):
     """A command's place in its batch: events staged, and what its receipt will say."""
 
     submission: Submission

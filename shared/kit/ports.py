@@ -2,6 +2,8 @@
 
 Each has a real implementation (Postgres, Kafka, the operating system) and, for unit tests and the
 simulation, one in memory; both pass one conformance suite.
+
+What is made once per command is a msgspec struct: a frozen dataclass costs five times as much.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 from uuid import UUID
 
+import msgspec
+
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(msgspec.Struct, frozen=True):
     """An event about to be appended; `data` is JSON text. `source` is null for our own."""
 
     stream: str
@@ -40,8 +43,7 @@ class NewEvent:
     source_position: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored(NewEvent):
+class Stored(NewEvent, frozen=True):
     """An event of the log, with what the append gave it."""
 
     position: int = 0
@@ -49,8 +51,7 @@ class Stored(NewEvent):
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StreamHead:
+class StreamHead(msgspec.Struct, frozen=True):
     """What `kit.stream` knows of a stream; version 0: it does not exist."""
 
     version: int = 0
@@ -58,8 +59,7 @@ class StreamHead:
     scope: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StreamCheck:
+class StreamCheck(msgspec.Struct, frozen=True):
     """A stream a batch read (`version` null) or wrote (its new version and last event)."""
 
     stream: str
@@ -69,8 +69,7 @@ class StreamCheck:
     scope: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What was answered to a command; `first` counts from 1 within the batch, 0 with no events."""
 
     command_id: UUID
@@ -80,8 +79,7 @@ class Receipt:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
-class KnownReceipt:
+class KnownReceipt(msgspec.Struct, frozen=True):
     """A stored receipt; `position` is that of its last event (the log's head for a refusal)."""
 
     command_id: UUID
@@ -92,8 +90,7 @@ class KnownReceipt:
     events: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewState:
+class NewState(msgspec.Struct, frozen=True):
     """A state to store; `state` is JSON text."""
 
     stream: str
@@ -104,8 +101,7 @@ class NewState:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """A sealed personal text; only the vault can open it."""
 
     record: UUID
@@ -211,8 +207,7 @@ class LogUnavailableError(Exception):
         self.unknown = unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(msgspec.Struct, frozen=True):
     """A state to load: of `stream` through the view named so, at that revision."""
 
     stream: str
@@ -220,8 +215,7 @@ class Want:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A stream's head, the stored state (JSON text) if there is one, and the events after it."""
 
     stream: str

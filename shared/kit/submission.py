@@ -27,8 +27,7 @@ class Caller:
         return identity_id(self.issuer, self.subject)
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """A command on its way to the writer, its personal texts already sealed.
 
     `fingerprint` is an HMAC over the client's canonical request alone; `expected_version` is the

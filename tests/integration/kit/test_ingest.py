@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
@@ -140,7 +141,7 @@ async def test_a_partition_stopped_by_a_gap_runs_on_once_the_gap_is_filled(
     async with hearer.at_work():
         await stops(hearer_database, hearer, "gap")
         assert not await hearer.ingest.resume(exchange.topic.name, 1)
-        heard = replace(new_event(A, 2), source=SERVICE)
+        heard = msgspec.structs.replace(new_event(A, 2), source=SERVICE)
         await hearer_database.append([heard])
     hearer = exchange.hearer(hearer_database)  # its writer's cache must know what was appended
     async with hearer.at_work():

@@ -6,10 +6,10 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from shared.kit.cloudevents import HeardEvent, Heartbeat, parse
 from shared.kit.embedded import EmbeddedKafka, Servers

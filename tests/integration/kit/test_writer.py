@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from uuid import UUID, uuid5
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from shared.decider import Asked, Decider, States, To

@@ -60,7 +60,7 @@ def test_an_event_read_back_is_the_event_written() -> None:
         9,
         4,
     )
-    kept = set(heard.event.__slots__) - {"source", "source_position"}
+    kept = set(heard.event.__struct_fields__) - {"source", "source_position"}
     assert {name: getattr(heard.event, name) for name in kept} == {
         name: getattr(event, name) for name in kept
     }
