@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -47,6 +48,7 @@ EXIT_INTERRUPTED: Final = 130
 
 _PROJECTED_TIMEOUT_S: Final = 120.0
 _AGENDA_ITEMS: Final = 10
+_INTERRUPT_AGAIN_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,16 +222,30 @@ def _stay(exit_code: int) -> int:
 
 @contextmanager
 def _interruptible(*numbers: signal.Signals) -> Generator[None]:
-    """Let each of these signals end a run as Ctrl-C does, with everything stopped."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    """Let each of these signals end a run as Ctrl-C does, with everything stopped.
+
+    Python drops a KeyboardInterrupt that strikes in a finaliser: then it is raised once more.
+    """
+    heard = (*numbers, signal.SIGALRM)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heard}
+    hook, sys.unraisablehook = sys.unraisablehook, _interrupt_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
+def _interrupt_again(dropped: sys.UnraisableHookArgs) -> None:
+    if isinstance(dropped.exc_value, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, _INTERRUPT_AGAIN_S)
+    else:
+        sys.__unraisablehook__(dropped)
+
+
 def _deafen() -> None:
     """Take no further interrupt: what leaving has not stopped yet would stay up."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, signal.SIG_IGN)

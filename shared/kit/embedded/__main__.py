@@ -26,7 +26,9 @@ def main() -> int:
 
 
 def _up(root: Path) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a script started it in the background, which makes a shell ignore Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), Site(root) as site:
         print(f"PostgreSQL  {site.dsn('postgres')}\nKafka       {site.bootstrap}", flush=True)
         signal.pause()

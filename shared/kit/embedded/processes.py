@@ -132,7 +132,7 @@ def _interrupts_wait() -> Generator[None]:
         yield  # interrupts reach the main thread only
         return
     seen: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
     # Handlers, not a mask: a child would inherit the mask, but starts with default handlers.
     before = {number: signal.getsignal(number) for number in numbers}
     ours = [number for number in numbers if callable(before[number])]
