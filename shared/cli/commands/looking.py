@@ -134,7 +134,8 @@ def _show(
         row = asyncio.run(at_position(settings_of(service, site), int(position)))
         found = {} if row is None else {service: row}
     else:
-        found = asyncio.run(find(all_settings(site), _event_id(event)))
+        wanted = _event_id(event)  # before the settings: a wrong argument is said first
+        found = asyncio.run(find(all_settings(site), wanted))
     if not found:
         raise FileNotFoundError(f"no log has the event {event}")
     print_json({name: plain(row) for name, row in found.items()})
@@ -149,7 +150,8 @@ def _lineage(
     from shared.cli.lineage import lineage_tree  # noqa: PLC0415 - likewise
     from shared.cli.tables import console  # noqa: PLC0415 - likewise
 
-    console().print(asyncio.run(lineage_tree(all_settings(site), _event_id(event))))
+    wanted = _event_id(event)
+    console().print(asyncio.run(lineage_tree(all_settings(site), wanted)))
 
 
 def _event_id(text: str) -> UUID:

@@ -28,6 +28,7 @@ def run(
         ("bootstrap", "--issuer", "x"),
         ("events", "show", "not-an-id"),
         ("events", "show", "wishes:x"),
+        ("events", "lineage", "not-an-id"),
         ("verify", "--only", "I99"),
         ("token", "../administrator"),
         ("import", "messages"),
