@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 FIRST = "wishes"
 OTHERS = 8
+PAUSE_S = 20  # several leases
 EVERYTHING = 10_000
 
 
@@ -52,6 +53,11 @@ async def test_a_writer_that_wakes_late_changes_nothing(ordeal: Ordeal) -> None:
             took = await eventually(taken_over, within_s=LEASE_S + 2)
             replies = await playing
             answered = time.monotonic() - paused_at
+
+            async def slept_on() -> bool:
+                return time.monotonic() - paused_at > PAUSE_S
+
+            await eventually(slept_on, within_s=PAUSE_S)
             assert not any(task.done() for task in waiting)
         finally:
             ordeal.district.resume(FIRST)
