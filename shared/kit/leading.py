@@ -69,7 +69,7 @@ class Replica:
             revision=self.service.revision,
         )
         lease = Lease(terms)
-        epoch = await self._take(lease)
+        epoch = await lease.wait()
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         lease.keep(lambda reason: _resolve(lost, reason))
         _log.info("lease.taken", role=WRITE, epoch=epoch)
@@ -81,17 +81,6 @@ class Replica:
             if self.writer is not None:
                 self.writer.close()
             await lease.release()
-
-    async def _take(self, lease: Lease) -> int:
-        while True:
-            try:
-                epoch = await lease.take()
-            except STORAGE_FAULTS as error:
-                _log.warning("lease.not_reached", error=type(error).__name__)
-                epoch = None
-            if epoch is not None:
-                return epoch
-            await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - jitter
 
     async def _open(self, epoch: int, lease: Lease, lost: asyncio.Future[str]) -> None:
         writer = self._writer(epoch)

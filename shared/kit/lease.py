@@ -9,6 +9,7 @@ ticked for half of it: a hung process must not stay the writer.
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -100,6 +101,18 @@ class Lease:
         finally:
             await connection.close()
         return epoch
+
+    async def wait(self) -> int:
+        """Wait until the lease is free and take it, through outages too; give the new epoch."""
+        while True:
+            try:
+                epoch = await self.take()
+            except STORAGE_FAULTS as error:
+                _log.warning("lease.not_reached", error=type(error).__name__)
+                epoch = None
+            if epoch is not None:
+                return epoch
+            await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - jitter
 
     def keep(self, on_lost: Callable[[str], None]) -> None:
         """Start renewing; `on_lost(reason)` is called in this event loop, once."""

@@ -28,6 +28,7 @@ from shared.kit.settings import ServiceSettings
 
 _log: Final = structlog.get_logger()
 _CHECK_MS_MAX: Final = 1000
+_MEASURE_INTERVAL_S: Final = 2.0
 
 
 class _Turn:
@@ -48,15 +49,7 @@ class _Turn:
         """Take the lease whenever it is free, and keep it; release it when cancelled."""
         while True:
             lease = Lease(self._terms)
-            try:
-                epoch = await lease.take()
-            except STORAGE_FAULTS as error:
-                _log.warning("lease.not_reached", error=type(error).__name__)
-                epoch = None
-            if epoch is None:
-                await asyncio.sleep(random.uniform(0.2, 0.5))  # noqa: S311 - jitter
-                continue
-            await self._hold(lease, epoch)
+            await self._hold(lease, await lease.wait())
 
     async def _hold(self, lease: Lease, epoch: int) -> None:
         lost = asyncio.Event()
@@ -124,7 +117,7 @@ async def _measure(projector: Projector, metrics: Metrics) -> None:
         with contextlib.suppress(*STORAGE_FAULTS):
             for one in await projector.status():
                 metrics.projector_lag_events.labels(one.name).set(one.lag)
-        await asyncio.sleep(2)
+        await asyncio.sleep(_MEASURE_INTERVAL_S)
 
 
 def _health(projector: Projector, metrics: Metrics) -> FastAPI:
