@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from services.wishes.app import SERVICE
-
 from services.wishes.settings import Settings
 from shared.kit.main import run
 
