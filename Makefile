@@ -50,6 +50,10 @@ format: $(READY) ## Format the code and apply the linter's safe fixes
 schemas: $(READY) ## Write the JSON Schemas of the published events
 	@exec $(BIN)/python -m shared.contracts.schemas
 
+.PHONY: docs
+docs: $(READY) ## Write the reference pages that are made from the code
+	@exec $(BIN)/python -m shared.kit.observability
+
 .PHONY: bench
 bench: $(READY) ## Measure throughput and latency on this machine
 	@exec $(BIN)/python -m tests.performance $(ARGS)

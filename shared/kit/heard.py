@@ -232,6 +232,14 @@ def refused(part: HeardPart, reason: str) -> HeardPart:
     return replace(part, items=(replace(item, what=malformed),))
 
 
+def stop_kind(reason: str) -> str:
+    """Name the kind of a partition's stop: fork, gap, range, content; empty: it runs."""
+    code = reason.partition(":")[0]
+    return {"offset_lost": "range", "offset_gap": "range"}.get(
+        code, code if code in {"", "fork", "gap"} else "content"
+    )
+
+
 _NO_STREAM = StreamHead()
 
 

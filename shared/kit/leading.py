@@ -17,11 +17,12 @@ import structlog
 from shared.kit.deciding import Deciding
 from shared.kit.delivery import Delivery, DeliveryLimits
 from shared.kit.forward import Door
+from shared.kit.heard import stop_kind
 from shared.kit.http.edge import Edge
 from shared.kit.ingest import Ingest, IngestLimits
 from shared.kit.kafka.bus import KafkaBus
 from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
-from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.metrics import HEARD_STOPS, Metrics
 from shared.kit.ports import LogUnavailableError
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
 from shared.kit.postgres.faults import STORAGE_FAULTS
@@ -112,15 +113,16 @@ class Replica:
     async def _measure(self, relay: Relay, ingest: Ingest) -> None:
         """Show how far the loops are, every two seconds."""
         while True:
-            self.metrics.relay_position.set(relay.position)
             with contextlib.suppress(LogUnavailableError):
                 head, _ = await self.log.head()
-                self.metrics.relay_lag_events.set(max(0, head - relay.position))
+                self.metrics.relay_pending_events.set(max(0, head - relay.position))
             stopped = ingest.status().stopped
             for topic in self.service.hears:
                 for part in range(topic.partitions):
-                    gauge = self.metrics.ingest_stopped.labels(topic.name, str(part))
-                    gauge.set((topic.name, part) in stopped)
+                    reason = stop_kind(stopped.get((topic.name, part), ""))
+                    for kind in HEARD_STOPS:
+                        series = (topic.service, str(part), kind)
+                        self.metrics.heard_stopped.labels(*series).set(reason == kind)
             await asyncio.sleep(_MEASURE_INTERVAL_S)
 
     def _writer(self, epoch: int) -> Writer:

@@ -23,7 +23,7 @@ from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.read_models.projector import Projector, ProjectorLimits
 from shared.kit.read_models.wake import HeadWake
 from shared.kit.service import Service
-from shared.kit.serving import Server, listen, open_pool, write_port
+from shared.kit.serving import Server, common_labels, listen, open_pool, write_port
 from shared.kit.settings import ServiceSettings
 
 _log: Final = structlog.get_logger()
@@ -80,7 +80,7 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
             is_active=lambda: turn.active,
             limits=ProjectorLimits(page_events_max=settings.project_batch_events_max),
         )
-        metrics = Metrics(CollectorRegistry())
+        metrics = Metrics(CollectorRegistry(), common_labels(service, settings, PROJECT))
         listener = listen(settings)
         server = Server(
             uvicorn.Config(
@@ -116,7 +116,8 @@ async def _measure(projector: Projector, metrics: Metrics) -> None:
     while True:
         with contextlib.suppress(*STORAGE_FAULTS):
             for one in await projector.status():
-                metrics.projector_lag_events.labels(one.name).set(one.lag)
+                series = (one.name, str(one.revision), "no" if projector.ready() else "yes")
+                metrics.model_lag_events.labels(*series).set(one.lag)
         await asyncio.sleep(_MEASURE_INTERVAL_S)
 
 
@@ -133,5 +134,5 @@ def _health(projector: Projector, metrics: Metrics) -> FastAPI:
         return Check("read_models", "ok")
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(health_router((read_models,), metrics.registry, check_ms_max=_CHECK_MS_MAX))
+    app.include_router(health_router((read_models,), metrics.shown, check_ms_max=_CHECK_MS_MAX))
     return app

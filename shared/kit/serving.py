@@ -52,7 +52,9 @@ async def run_replica(service: Service, settings: ServiceSettings, *, leads: boo
     async with contextlib.AsyncExitStack() as stack:
         listener = listen(settings)
         port: int = listener.getsockname()[1]
-        replica, app = await _open_replica(service, settings, listener, stack)
+        role = "serve,write" if leads else "serve"
+        metrics = Metrics(CollectorRegistry(), common_labels(service, settings, role))
+        replica, app = await _open_replica(service, settings, listener, metrics, stack)
         server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -108,11 +110,11 @@ async def _open_replica(
     service: Service,
     settings: ServiceSettings,
     listener: socket.socket,
+    metrics: Metrics,
     stack: contextlib.AsyncExitStack,
 ) -> tuple[Replica, Any]:
     pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "serve")
     keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "vault")
-    metrics = Metrics(CollectorRegistry())
     log = PostgresLog(pool)
     bus = kafka_bus(service, settings)
     # A writer that is silent for as long as its lease may have lost it: who leads is asked again.
@@ -247,6 +249,11 @@ async def _close_pool(pool: asyncpg.Pool) -> None:
         await asyncio.wait_for(pool.close(), 5)
     except (TimeoutError, OSError, asyncpg.InterfaceError):
         pool.terminate()
+
+
+def common_labels(service: Service, settings: ServiceSettings, role: str) -> dict[str, str]:
+    """Give what every series of this process is labelled with."""
+    return {"service": service.name, "role": role, "release": settings.release}
 
 
 def listen(settings: ServiceSettings) -> socket.socket:

@@ -58,3 +58,4 @@ class ServiceSettings(BaseSettings):
     project_poll_interval_ms: int = Field(default=200, ge=1)
     position_wait_s: float = Field(default=5.0, ge=0)
     log_level: str = "INFO"
+    release: str = Field(default="dev", max_length=64, description="its name in metrics and traces")

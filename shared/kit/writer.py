@@ -108,8 +108,8 @@ class Writer:
         self._random = random
         self._limits = limits
         self._metrics = metrics
-        self._commands_waiting = metrics.writer_queue_length.labels("commands")
-        self._heard_waiting = metrics.writer_queue_length.labels("heard")
+        self._commands_waiting = metrics.writer_queue_depth.labels("http")
+        self._heard_waiting = metrics.writer_queue_depth.labels("ingest")
         self._cache = Cache(limits.cache_streams_max)
         self._commands: deque[_Command] = deque()
         self._heard: deque[_Heard] = deque()
@@ -147,8 +147,7 @@ class Writer:
                 if not items:
                     self._wake.clear()
                     continue
-                with self._metrics.writer_batch_seconds.time():
-                    await self._settle(items)
+                await self._settle(items)
         finally:
             self.close()
 
@@ -175,7 +174,7 @@ class Writer:
         while self._commands and room:
             items.append(self._commands.popleft())
             room -= 1
-        self._metrics.writer_batch_size.observe(len(items))
+        self._metrics.writer_batch_commands.observe(len(items))
         self._commands_waiting.set(len(self._commands))
         self._heard_waiting.set(len(self._heard))
         return items
@@ -272,7 +271,7 @@ class Writer:
             crash_point(point)
             result = await task
         else:
-            with self._metrics.append_seconds.time():
+            with self._metrics.append_seconds.labels("appended").time():
                 result = await self._log.append(self.epoch, batch)
         match result:
             case Appended(base=base):

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
@@ -42,7 +42,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the kit has its own
         lifespan=lifespan,
-        routes=_routes(routes, probes, metrics.registry, edge),
+        routes=_routes(routes, probes, metrics.shown, edge),
     )
     add_problem_handlers(app)
     app.add_middleware(EdgeMiddleware, ids=edge.ids, limits=edge.limits, metrics=metrics)
@@ -64,7 +64,7 @@ class _Application(FastAPI):
 
 
 def _routes(
-    features: Sequence[Routes], probes: Sequence[Probe], registry: CollectorRegistry, edge: Edge
+    features: Sequence[Routes], probes: Sequence[Probe], registry: Collector, edge: Edge
 ) -> list[BaseRoute]:
     # Listed flat, not included: every level of routers would match the path once more.
     operations = health_router(probes, registry, check_ms_max=edge.limits.check_ms_max)

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 import structlog
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -43,9 +44,7 @@ class Health(BaseModel):
 Probe = Callable[[], Awaitable[Check]]
 
 
-def health_router(
-    probes: Sequence[Probe], registry: CollectorRegistry, *, check_ms_max: int
-) -> APIRouter:
+def health_router(probes: Sequence[Probe], registry: Collector, *, check_ms_max: int) -> APIRouter:
     """Make `/health/live`, `/health/ready` (200, or 503 when a check failed) and `/metrics`."""
     router = APIRouter(tags=["operations"])
 

@@ -43,7 +43,7 @@ class EdgeMiddleware:
         self._limits = limits
         self._metrics = metrics
         self._in_flight = 0
-        self._series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._series: dict[tuple[str, str, int], Any] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -135,15 +135,12 @@ class EdgeMiddleware:
         seconds = time.perf_counter() - exchange.started_at
         route: str = getattr(scope.get("route"), "path", _UNMATCHED)
         method: str = scope["method"] if scope["method"] in _METHODS else "other"
-        key = (route, method, exchange.status)
+        key = (method, route, exchange.status // 100)
         series = self._series.get(key)
         if series is None:
-            series = self._series[key] = (
-                self._metrics.http_requests.labels(route, method, str(exchange.status)),
-                self._metrics.http_seconds.labels(route, method),
-            )
-        series[0].inc()
-        series[1].observe(seconds)
+            duration = self._metrics.http_request_duration_seconds
+            series = self._series[key] = duration.labels(method, route, f"{key[2]}xx")
+        series.observe(seconds)
         log.info(
             "http.answered",
             route=route,

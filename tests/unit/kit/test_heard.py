@@ -21,6 +21,7 @@ from shared.kit.heard import (
     needed_versions,
     record_of,
     refused,
+    stop_kind,
 )
 from shared.kit.ports import Record, StreamHead
 from tests.fixtures.wire import NOON, SERVICE, TOPIC, event_id, part_of, record
@@ -296,3 +297,19 @@ def test_a_letter_of_a_part_names_its_place() -> None:
     assert not hasattr(item.what, "event")
     letter = dead_letter(part, item, item.what)  # pyright: ignore[reportArgumentType]
     assert (letter.topic, letter.part, letter.record_offset) == (TOPIC, 5, 8)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("", ""),
+        ("fork: garden/bed/1 version 2 is another", "fork"),
+        ("gap: garden/bed/1 version 3 follows version 1", "gap"),
+        ("offset_lost: expected 5, the first there is is 9", "range"),
+        ("offset_gap: expected 5, got 7", "range"),
+        ("unreadable: the client cannot decode offset 3", "content"),
+        ("content_refused: 22P05", "content"),
+    ],
+)
+def test_a_stop_s_reason_has_a_kind_to_be_counted_by(reason: str, kind: str) -> None:
+    assert stop_kind(reason) == kind

@@ -175,9 +175,10 @@ async def test_requests_are_counted_by_template(ports: Ports) -> None:
         await client.get("/whatever/is/asked")
         metrics = (await client.get("/metrics")).text
     route = 'route="/api/meadows/v1/communities/{scope}/meadows/{meadow}"'
-    assert f'cogov_http_requests_total{{method="GET",{route},status="200"}} 2.0' in metrics
-    assert 'cogov_http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in metrics
-    assert "cogov_http_requests_in_flight 1.0" in metrics
+    name = "cogov_http_request_duration_seconds_count"
+    assert f'{name}{{class="2xx",method="GET",{route}}} 2.0' in metrics
+    assert f'{name}{{class="4xx",method="GET",route="unmatched"}} 1.0' in metrics
+    assert "cogov_http_in_flight 1.0" in metrics
 
 
 async def test_readiness_is_as_bad_as_its_worst_check(tmp_path: Path) -> None:
