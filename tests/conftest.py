@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures.district",
     "tests.fixtures.ordeal",
     "tests.fixtures.site",
+    "tests.fixtures.vaults",
 ]

@@ -13,12 +13,18 @@ from services.wishes.request.access import ACCESS as REQUEST_ACCESS
 from services.wishes.request.category import POLICIES
 from services.wishes.request.domain import REQUEST
 from services.wishes.request.read_model import HOPS, REQUESTS
-from shared.authority import GRANTS, IDENTITY, NODE, DirectoryGuard, PolicyTable
+from services.wishes.request.reading import SEARCHABLE as REQUEST_TEXTS
+from shared.authority import GRANTS, IDENTITY, NODE, Allow, DirectoryGuard, PolicyTable
 from shared.contracts.deliberation import EVENTS as DELIBERATION_EVENTS
 from shared.contracts.topics import TOPICS
 from shared.contracts.wishes import EVENTS
+from shared.kit.http.access_log import ACTION as READ_ACCESS_LOG
+from shared.kit.http.access_log import access_log_routes
 from shared.kit.http.commands import Routes
 from shared.kit.service import Rooms, Service
+
+SENSITIVE_FIELDS = frozenset({"account"})
+OVERSIGHT = (Allow("district_admin", READ_ACCESS_LOG),)
 
 
 def _routes(rooms: Rooms) -> Sequence[Routes]:
@@ -26,6 +32,7 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
     return (
         request_api.routes(rooms, categoriser.assign),
         categories_api.routes(rooms, categoriser),
+        access_log_routes("wishes", rooms, SENSITIVE_FIELDS),
     )
 
 
@@ -38,6 +45,7 @@ SERVICE = Service(
     deciders=(REQUEST, CATEGORY_POLICY),
     heard_views=(NODE, IDENTITY, GRANTS, POLICIES, IN_FORCE),
     read_models=(REQUESTS, HOPS),
-    guard=DirectoryGuard(PolicyTable((*REQUEST_ACCESS, *CATEGORIES_ACCESS))),
+    searchable=REQUEST_TEXTS,
+    guard=DirectoryGuard(PolicyTable((*REQUEST_ACCESS, *CATEGORIES_ACCESS, *OVERSIGHT))),
     routes=_routes,
 )

@@ -11,6 +11,7 @@ import signal
 import socket
 from typing import Final
 
+import asyncpg
 import structlog
 import uvicorn
 from fastapi import FastAPI
@@ -23,8 +24,16 @@ from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.read_models.projector import Projector, ProjectorLimits
 from shared.kit.read_models.wake import HeadWake
 from shared.kit.service import Service
-from shared.kit.serving import Server, common_labels, listen, open_pool, write_port
+from shared.kit.serving import (
+    Server,
+    common_labels,
+    listen,
+    open_pool,
+    open_vault,
+    write_port,
+)
 from shared.kit.settings import ServiceSettings
+from shared.kit.vault import Indexer, IndexerLimits, SearchIndex
 
 _log: Final = structlog.get_logger()
 _CHECK_MS_MAX: Final = 1000
@@ -80,6 +89,7 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
             is_active=lambda: turn.active,
             limits=ProjectorLimits(page_events_max=settings.project_batch_events_max),
         )
+        indexer = await _open_indexer(service, settings, pool, turn, stack)
         metrics = Metrics(CollectorRegistry(), common_labels(service, settings, PROJECT))
         listener = listen(settings)
         server = Server(
@@ -93,7 +103,8 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
         tasks = [
             asyncio.create_task(turn.run(), name="lease"),
             asyncio.create_task(projector.run(), name="projector"),
-            asyncio.create_task(_measure(projector, metrics), name="metrics"),
+            asyncio.create_task(indexer.run(), name="indexer"),
+            asyncio.create_task(_measure(projector, indexer, metrics), name="metrics"),
         ]
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
         gc.collect()
@@ -112,12 +123,34 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
     return 0
 
 
-async def _measure(projector: Projector, metrics: Metrics) -> None:
+async def _open_indexer(
+    service: Service,
+    settings: ServiceSettings,
+    pool: asyncpg.Pool,
+    turn: _Turn,
+    stack: contextlib.AsyncExitStack,
+) -> Indexer:
+    keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "index")
+    return Indexer(
+        pool,
+        SearchIndex(keys_pool, service.name),
+        open_vault(service, settings, keys_pool, pool),
+        service.registry(),
+        service.searchable,
+        wake=HeadWake(pool, poll_s=settings.project_poll_interval_ms / 1000),
+        random=random.SystemRandom(),
+        is_active=lambda: turn.active,
+        limits=IndexerLimits(page_events_max=settings.search_batch_events_max),
+    )
+
+
+async def _measure(projector: Projector, indexer: Indexer, metrics: Metrics) -> None:
     while True:
         with contextlib.suppress(*STORAGE_FAULTS):
             for one in await projector.status():
                 series = (one.name, str(one.revision), "no" if projector.ready() else "yes")
                 metrics.model_lag_events.labels(*series).set(one.lag)
+            metrics.search_lag_events.set(await indexer.lag())
         await asyncio.sleep(_MEASURE_INTERVAL_S)
 
 

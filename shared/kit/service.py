@@ -19,7 +19,7 @@ from shared.kit.overlay import Views
 from shared.kit.read_models.model import ReadModel
 from shared.kit.read_models.tables import Tables
 from shared.kit.states import StateReader
-from shared.kit.vault import Vault
+from shared.kit.vault import Searchable, Vault
 
 
 class ReadGuard(Protocol):
@@ -60,6 +60,7 @@ class Service:
     deciders: tuple[Decider[Any, Any], ...]
     heard_views: tuple[View[Any], ...] = ()
     read_models: tuple[ReadModel[Any], ...]
+    searchable: tuple[Searchable, ...] = ()
     guard: FullGuard
     routes: Callable[[Rooms], Sequence[Routes]]
 

@@ -119,7 +119,7 @@ async def _open_replica(
     bus = kafka_bus(service, settings)
     # A writer that is silent for as long as its lease may have lost it: who leads is asked again.
     client = await stack.enter_async_context(httpx.AsyncClient(timeout=settings.lease_seconds))
-    vault = _vault(service, settings, keys_pool, pool)
+    vault = open_vault(service, settings, keys_pool, pool)
     door = Door(
         codec=SubmissionCodec(service.commands),
         who_leads=Leader(pool).holding,
@@ -156,9 +156,10 @@ async def _open_replica(
     return replica, app
 
 
-def _vault(
+def open_vault(
     service: Service, settings: ServiceSettings, keys_pool: asyncpg.Pool, pool: asyncpg.Pool
 ) -> Vault:
+    """Make the vault of a service."""
     return Vault(
         keys_pool,
         pool,

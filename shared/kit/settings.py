@@ -56,6 +56,7 @@ class ServiceSettings(BaseSettings):
     ingest_poll_timeout_ms: int = Field(default=200, ge=1)
     project_batch_events_max: int = Field(default=2000, ge=1)
     project_poll_interval_ms: int = Field(default=200, ge=1)
+    search_batch_events_max: int = Field(default=500, ge=1)
     position_wait_s: float = Field(default=5.0, ge=0)
     log_level: str = "INFO"
     release: str = Field(default="dev", max_length=64, description="its name in metrics and traces")

@@ -30,6 +30,7 @@ ACCESS = tuple(
         CloseRequest: ("desk", "integration"),
         "read_requests": ("desk", "department", "secretary", "district_admin", "integration"),
         "read_request_texts": ("desk", "department"),
+        "search_requests": ("desk", "department"),
     }.items()
     for role in roles
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -110,6 +111,26 @@ async def list_requests(
         filters.get("kind"),
         *(after or (None, "")),
         limit,
+    )
+    return [RequestRow(**dict(row)) for row in rows]
+
+
+async def find_by_texts(tables: Tables, scope: str, records: list[UUID]) -> list[RequestRow]:
+    """Give the requests that hold one of these vault records, the latest received first."""
+    rows = await tables.fetch(
+        """
+        SELECT r.scope, r.request, r.kind, r.category, r.category_policy, r.area, r.requester,
+               r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
+               r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
+               r.question_texts, r.info_texts, r.ended_at, r.end_reason
+        FROM {requests} AS r
+        WHERE r.scope = $1
+          AND (r.texts = ANY ($2::uuid[]) OR r.info_texts = ANY ($2::uuid[])
+               OR r.answer_texts = ANY ($2::uuid[]))
+        ORDER BY r.received_at DESC, r.request DESC
+        """,
+        scope,
+        records,
     )
     return [RequestRow(**dict(row)) for row in rows]
 

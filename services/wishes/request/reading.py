@@ -13,18 +13,28 @@ from services.wishes.request.queries import (
     BANDS_DAYS,
     Figures,
     figures,
+    find_by_texts,
     find_request,
     list_hops,
     list_requests,
 )
 from services.wishes.request.read_model import HopRow, RequestRow
 from services.wishes.request.refusals import RequestNotFound
+from shared.contracts.wishes import InfoGiven, RequestAnswered, RequestReceived
 from shared.kit.http.commands import Routes
 from shared.kit.http.pages import Page, Paging
 from shared.kit.http.queries import Reading
 from shared.kit.service import Rooms
+from shared.kit.vault import Access, Purpose, Searchable
+from shared.kit.vault.search import QUERY_CHARS_MAX
 
 TOP = 10
+SEARCHED_FIELDS = ("subject", "text", "info", "answer")
+SEARCHABLE = (
+    Searchable(RequestReceived, lambda event: event.texts, ("subject", "text")),
+    Searchable(InfoGiven, lambda event: event.texts, ("info",)),
+    Searchable(RequestAnswered, lambda event: event.texts, ("answer",)),
+)
 Filter = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
@@ -74,6 +84,12 @@ class TextsAnswer(BaseModel):
     question: dict[str, str]
     info: dict[str, str]
     answer: dict[str, str]
+
+
+class FoundAnswer(BaseModel):
+    """All requests that were found, the latest received first; the texts are asked for apart."""
+
+    items: list[RequestAnswer]
 
 
 class RateAnswer(BaseModel):
@@ -132,10 +148,10 @@ class FiguresAnswer(BaseModel):
 
 def add_queries(found: Routes, rooms: Rooms) -> None:
     """Add the GETs of requests."""
-    # Before the case files: `figures` stands where their ids do.
+    # Before the case files: `figures` and `search` stand where their ids do.
     _add_figures(found, rooms)
-    _add_lists(found, rooms)
     _add_texts(found, rooms)
+    _add_lists(found, rooms)
 
 
 def _add_lists(found: Routes, rooms: Rooms) -> None:
@@ -211,7 +227,8 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
             raise RequestNotFound
         others = (row.question_texts, row.info_texts, row.answer_texts)
         records = [row.texts, *(one for one in others if one)]
-        revealed = await rooms.vault.reveal(records, "handling", reader.caller)
+        access = Access(Purpose.HANDLING, reader.caller, reader.scope)
+        revealed = await rooms.vault.reveal(records, access)
         return TextsAnswer(
             request=row.request,
             texts=revealed[row.texts],
@@ -220,6 +237,21 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
             answer=revealed[row.answer_texts] if row.answer_texts else {},
         )
 
+    async def search_requests(
+        text: Annotated[str, Query(min_length=1, max_length=QUERY_CHARS_MAX)], reader: Reading
+    ) -> FoundAnswer:
+        """Find the requests whose texts contain this; each text compared is on record."""
+        access = Access(Purpose.SEARCH, reader.caller, reader.scope)
+        hits = await rooms.vault.search(text, SEARCHED_FIELDS, access)
+        rows = await find_by_texts(rooms.tables, reader.scope, [hit.record for hit in hits])
+        return FoundAnswer(items=[RequestAnswer(**_columns(row)) for row in rows])
+
+    found.query(
+        "/communities/{scope}/requests/search",
+        search_requests,
+        action="search_requests",
+        summary="Search requests by their texts",
+    )
     found.query(
         "/communities/{scope}/requests/{request}/texts",
         get_request_texts,

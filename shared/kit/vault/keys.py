@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, LiteralString
 from uuid import UUID
@@ -13,6 +13,8 @@ from uuid import UUID
 import asyncpg
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.kit.vault.purposes import Access
 
 NONCE_BYTES: Final = 12
 KEY_BYTES: Final = 32
@@ -38,6 +40,10 @@ LIMIT 1
 _FIND: Final[LiteralString] = """
 SELECT k.subject, k.wrapped FROM vault.subject_key AS k WHERE k.subject = ANY($1::uuid[])
 """
+_GET: Final[LiteralString] = """
+SELECT k.subject, k.wrapped
+FROM vault.get_keys_v1($1, $2, $3, $4, $5::text[], $6::text[], $7::uuid[]) AS k
+"""
 
 
 class KeyMissingError(Exception):
@@ -62,15 +68,20 @@ async def migrate_keys(
             raise ValueError(f"not a plain role name: {application_role}")
         await connection.execute(f"GRANT USAGE ON SCHEMA vault TO {application_role}")
         await connection.execute(
-            f"GRANT SELECT, INSERT, DELETE ON vault.subject_key TO {application_role}"
+            f"""
+            GRANT SELECT, INSERT, DELETE ON vault.subject_key TO {application_role};
+            GRANT SELECT, INSERT ON vault.access TO {application_role};
+            GRANT SELECT, INSERT, UPDATE ON vault.search, vault.search_cursor
+                TO {application_role};
+            """
         )
 
 
 class SubjectKeys:
     """The data keys of persons.
 
-    At most `cached_max` keys are held unwrapped, each for `cached_s` seconds: so long may another
-    process, too, go on using a key that has been destroyed.
+    For sealing, at most `cached_max` keys are held unwrapped, each for `cached_s` seconds: so long
+    may another process go on sealing under a key that has been destroyed, what nobody can open.
     """
 
     def __init__(
@@ -103,20 +114,35 @@ class SubjectKeys:
                 return self._remember(subject, wrapped)
         raise KeyMissingError
 
+    async def get(
+        self, service: str, access: Access, wanted: Sequence[tuple[str, str, UUID]]
+    ) -> dict[UUID, AESGCM]:
+        """Give the keys of the persons in `wanted` (item, field, person), and log the access.
+
+        Both are one statement, so it is never answered from memory; a destroyed key is left out.
+        """
+        items, fields, subjects = zip(*wanted, strict=True) if wanted else ((), (), ())
+        rows = await self._pool.fetch(
+            _GET,
+            service,
+            access.scope,
+            access.purpose.value,
+            access.caller.identity,
+            items,
+            fields,
+            subjects,
+        )
+        return self._opened(rows)
+
     async def find(self, subjects: Iterable[UUID]) -> dict[UUID, AESGCM]:
-        """Give the keys that exist, in at most one query; a destroyed one is left out."""
-        found: dict[UUID, AESGCM] = {}
-        missing: list[UUID] = []
-        for subject in subjects:
-            key = self._recall(subject)
-            if key is None:
-                missing.append(subject)
-            else:
-                found[subject] = key
-        if missing:
-            for row in await self._pool.fetch(_FIND, missing):
-                found[row["subject"]] = self._remember(row["subject"], row["wrapped"])
-        return found
+        """Give the keys that exist, for the index alone: nobody reads what they open."""
+        return self._opened(await self._pool.fetch(_FIND, list(subjects)))
+
+    def _opened(self, rows: Iterable[asyncpg.Record]) -> dict[UUID, AESGCM]:
+        return {
+            UUID(int=row["subject"].int): AESGCM(self._unwrap(row["subject"], row["wrapped"]))
+            for row in rows
+        }
 
     def _recall(self, subject: UUID) -> AESGCM | None:
         known = self._cached.get(subject)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -15,11 +17,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.decider import RefusalKind, Refused
-from shared.kit.identity.ids import identity_id
 from shared.kit.ports import Secret
 from shared.kit.postgres.faults import STORAGE_FAULTS
-from shared.kit.submission import Caller
+from shared.kit.vault.access_log import AccessLog
+from shared.kit.vault.folding import GramHasher, fold, query_grams
 from shared.kit.vault.keys import NONCE_BYTES, KeyMissingError, SubjectKeys, split
+from shared.kit.vault.purposes import Access
+from shared.kit.vault.search import (
+    CANDIDATES_MAX,
+    QUERY_CHARS_MAX,
+    SearchIndex,
+    SearchTextEmpty,
+    SearchTextTooLong,
+    SearchTooBroad,
+)
 from shared.kit.vault.texts import checked
 
 log = structlog.get_logger()
@@ -46,6 +57,16 @@ class CiphertextBrokenError(Exception):
     """A sealed text was changed, moved, or sealed under another key: a fault of the store."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A text, the place it was sealed at, and the person it belongs to."""
+
+    record: UUID
+    field: str
+    subject: UUID
+    text: str
+
+
 class Vault:
     """One service's personal texts.
 
@@ -69,6 +90,8 @@ class Vault:
         self._keys = SubjectKeys(
             keys_pool, master_key, cached_max=keys_cached_max, cached_s=keys_cached_s
         )
+        self._index = SearchIndex(keys_pool, service)
+        self.access_log = AccessLog(keys_pool, service)
         self._pool = reveal_pool
         self._pepper = pepper
         self._service = service
@@ -96,12 +119,12 @@ class Vault:
         return tuple(sealed)
 
     async def reveal(
-        self, records: Sequence[UUID], purpose: str, caller: Caller
+        self, records: Sequence[UUID], access: Access, *, fields: Collection[str] | None = None
     ) -> dict[UUID, dict[str, str]]:
         """Give the texts of up to 200 records, by field; every record asked for is a key.
 
-        A field whose key was destroyed is absent: it is erased. The access is logged with the
-        records, the purpose and the caller's identity. Raises VaultUnavailable.
+        Only `fields` are opened where they are named. A field whose key was destroyed is absent:
+        it is erased. The access is on record before anything is opened. Raises VaultUnavailable.
         """
         wanted = list(dict.fromkeys(records))
         if len(wanted) > RECORDS_MAX:
@@ -109,17 +132,54 @@ class Vault:
         found: dict[UUID, dict[str, str]] = {record: {} for record in wanted}
         if not wanted:
             return found
-        try:
-            rows = await self._pool.fetch(_SEALED, wanted)
-            keys = await self._keys.find({row["subject"] for row in rows})
-        except STORAGE_FAULTS as error:
-            raise _unavailable("reveal", error) from error
-        for row in rows:
-            key = keys.get(row["subject"])
-            if key is not None:
-                found[row["record"]][row["field"]] = self._open(key, row)
-        self._note(found, purpose, caller)
+        rows = [row for row in await self._rows(wanted) if fields is None or row["field"] in fields]
+        for one in await self._open_all(rows, access):
+            found[one.record][one.field] = one.text
+        self._note(found, access)
         return found
+
+    async def search(self, text: str, fields: Collection[str], access: Access) -> list[Opened]:
+        """Give the texts in `fields`, of the access's place alone, that contain `text`.
+
+        Both are compared folded. More than 200 candidates are refused, not cut off, before any is
+        opened; every candidate opened is on record. Raises SearchTextEmpty, SearchTextTooLong,
+        SearchTooBroad, TextHasNul, TextNotUnicode; VaultUnavailable.
+        """
+        if len(text) > QUERY_CHARS_MAX:
+            raise SearchTextTooLong(chars_max=QUERY_CHARS_MAX)
+        folded = fold(checked("text", text).decode()) if text else ""
+        if not folded:
+            raise SearchTextEmpty
+        digests = self.hasher(access.scope).digests(query_grams(folded))
+        try:
+            places = await self._index.candidates(access.scope, fields, digests, CANDIDATES_MAX + 1)
+        except STORAGE_FAULTS as error:
+            raise _unavailable("search", error) from error
+        if len(places) > CANDIDATES_MAX:
+            raise SearchTooBroad(candidates_max=CANDIDATES_MAX)
+        rows = await self._rows(list({record for record, _ in places}))
+        candidates = [row for row in rows if (row["record"], row["field"]) in places]
+        opened = await self._open_all(candidates, access)
+        found = await asyncio.to_thread(_containing, folded, opened)
+        self._note({one.record: one.field for one in found}, access)
+        return found
+
+    async def open_for_index(self, records: Sequence[UUID]) -> list[Opened]:
+        """Give the texts of these records to the index, unlogged; what is erased is left out."""
+        rows = await self._rows(records) if records else []
+        keys = await self._keys.find({row["subject"] for row in rows})
+        opened: list[Opened] = []
+        for row in rows:
+            if row["subject"] in keys:
+                try:
+                    opened.append(self._open(keys[row["subject"]], row))
+                except CiphertextBrokenError as error:
+                    log.exception("search.text_broken", record=str(error))
+        return opened
+
+    def hasher(self, scope: str) -> GramHasher:
+        """Give what makes digests for the index of one place."""
+        return GramHasher(self._pepper, self._service, scope)
 
     def subject_id(self, kind: str, value: str) -> UUID:
         """Give the pseudonym of what `value` names (kind: "phone", "resident" …).
@@ -132,26 +192,46 @@ class Vault:
         number &= ~(0xF000 << 64) & ~(0xC000 << 48)
         return UUID(int=number | 8 << 76 | 2 << 62)  # a UUIDv8: made by a rule of our own
 
-    def _open(self, key: AESGCM, row: asyncpg.Record) -> str:
-        version, nonce, sealed = split(row["ciphertext"])
-        place = self._place(row["record"], row["field"], row["subject"])
-        if version != _VERSION:
-            raise CiphertextBrokenError(str(row["record"]))
+    async def _rows(self, records: Sequence[UUID]) -> list[asyncpg.Record]:
         try:
-            return key.decrypt(nonce, sealed, place).decode()
+            return await self._pool.fetch(_SEALED, records)
+        except STORAGE_FAULTS as error:
+            raise _unavailable("read", error) from error
+
+    async def _open_all(self, rows: Sequence[asyncpg.Record], access: Access) -> list[Opened]:
+        """Open what has a key, with the access on record."""
+        wanted = [(str(row["record"]), row["field"], row["subject"]) for row in rows]
+        try:
+            keys = await self._keys.get(self._service, access, wanted) if wanted else {}
+        except STORAGE_FAULTS as error:
+            raise _unavailable("reveal", error) from error
+        return [self._open(keys[row["subject"]], row) for row in rows if row["subject"] in keys]
+
+    def _open(self, key: AESGCM, row: asyncpg.Record) -> Opened:
+        version, nonce, sealed = split(row["ciphertext"])
+        record, field, subject = row["record"], row["field"], row["subject"]
+        if version != _VERSION:
+            raise CiphertextBrokenError(str(record))
+        try:
+            text = key.decrypt(nonce, sealed, self._place(record, field, subject)).decode()
         except (InvalidTag, ValueError):
-            raise CiphertextBrokenError(str(row["record"])) from None
+            raise CiphertextBrokenError(str(record)) from None
+        return Opened(UUID(int=record.int), field, UUID(int=subject.int), text)
 
     def _place(self, record: UUID, field: str, subject: UUID) -> bytes:
         return f"{self._service}|{record}|{field}|{subject}".encode()
 
-    def _note(self, found: Mapping[UUID, object], purpose: str, caller: Caller) -> None:
+    def _note(self, found: Mapping[UUID, object], access: Access) -> None:
         log.info(
             "vault.revealed",
             records=[str(record) for record, texts in found.items() if texts],
-            purpose=purpose,
-            identity=str(identity_id(caller.issuer, caller.subject)),
+            purpose=access.purpose.value,
+            identity=str(access.caller.identity),
         )
+
+
+def _containing(folded: str, opened: Sequence[Opened]) -> list[Opened]:
+    return [one for one in opened if folded in fold(one.text)]
 
 
 def _unavailable(verb: str, error: Exception) -> VaultUnavailable:

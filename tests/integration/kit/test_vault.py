@@ -18,8 +18,10 @@ from shared.kit.embedded import Servers
 from shared.kit.ports import Secret
 from shared.kit.submission import Caller
 from shared.kit.vault import (
+    Access,
     CiphertextBrokenError,
     MasterKeyWrongError,
+    Purpose,
     TextEmpty,
     TextHasNul,
     TextNotUnicode,
@@ -31,6 +33,7 @@ from shared.kit.vault import (
 
 MASTER, PEPPER = b"m" * 32, b"p" * 32
 CALLER = Caller("urn:test", "desk")
+DESK = Access(Purpose.HANDLING, CALLER, "elm")
 TABLE = """
 CREATE SCHEMA kit;
 CREATE TABLE kit.vault (
@@ -77,7 +80,7 @@ async def stores(site: Servers) -> AsyncIterator[Stores]:
     queries: list[str] = []
 
     def note(sent: LoggedQuery) -> None:
-        if "subject_key" in sent.query:  # the driver and the pool send some of their own
+        if "vault." in sent.query:  # the driver and the pool send some of their own
             queries.append(sent.query)
 
     async def watch(connection: asyncpg.Connection) -> None:
@@ -107,21 +110,21 @@ async def test_what_is_sealed_is_revealed_as_it_was(stores: Stores) -> None:
     ]
     assert all(b"Keller" not in secret.ciphertext for secret in sealed)
     await stores.store(sealed)
-    assert await vault.reveal([record], "desk", CALLER) == {record: texts}
-    assert await stores.vault().reveal([record, record], "desk", CALLER) == {record: texts}
+    assert await vault.reveal([record], DESK) == {record: texts}
+    assert await stores.vault().reveal([record, record], DESK) == {record: texts}
 
 
 async def test_a_record_without_texts_is_empty(stores: Stores) -> None:
     record = uuid4()
-    assert await stores.vault().reveal([record], "desk", CALLER) == {record: {}}
-    assert await stores.vault().reveal([], "desk", CALLER) == {}
+    assert await stores.vault().reveal([record], DESK) == {record: {}}
+    assert await stores.vault().reveal([], DESK) == {}
     assert await stores.vault().seal(uuid4(), record, {}) == ()
 
 
 async def test_texts_are_kept_in_normal_form_c(stores: Stores) -> None:
     record = uuid4()
     await stores.store(await stores.vault().seal(uuid4(), record, {"text": "Cafe\u0301"}))
-    assert await stores.vault().reveal([record], "x", CALLER) == {record: {"text": "Caf\u00e9"}}
+    assert await stores.vault().reveal([record], DESK) == {record: {"text": "Caf\u00e9"}}
 
 
 async def test_one_person_s_texts_take_one_query_and_then_none(stores: Stores) -> None:
@@ -139,11 +142,11 @@ async def test_many_records_are_revealed_with_one_query_for_their_keys(stores: S
     for record in records:
         await stores.store(await vault.seal(uuid4(), record, {"text": str(record)}))
     stores.key_queries.clear()
-    found = await stores.vault().reveal(records, "list", CALLER)
+    found = await stores.vault().reveal(records, DESK)
     assert found == {record: {"text": str(record)} for record in records}
     assert len(stores.key_queries) == 1
     with pytest.raises(ValueError, match="200"):
-        await vault.reveal([*records, uuid4()], "list", CALLER)
+        await vault.reveal([*records, uuid4()], DESK)
 
 
 async def test_two_processes_that_begin_at_once_share_one_key(stores: Stores) -> None:
@@ -154,7 +157,7 @@ async def test_two_processes_that_begin_at_once_share_one_key(stores: Stores) ->
     for secrets in sealed:
         await stores.store(secrets)
     assert await stores.keys.fetchval("SELECT count(*) FROM vault.subject_key") == 1
-    found = await stores.vault().reveal(records, "list", CALLER)
+    found = await stores.vault().reveal(records, DESK)
     assert list(found.values()) == [{"text": "x"}] * 8
 
 
@@ -164,7 +167,7 @@ async def test_a_text_whose_key_is_destroyed_is_gone_and_others_stay(stores: Sto
     await stores.store(await vault.seal(gone, record, {"name": "Li"}))
     await stores.store(await vault.seal(kept, record, {"text": "Lamp"}))
     await stores.destroy(gone)
-    assert await stores.vault().reveal([record], "x", CALLER) == {record: {"text": "Lamp"}}
+    assert await stores.vault().reveal([record], DESK) == {record: {"text": "Lamp"}}
 
 
 async def test_a_cached_key_is_forgotten_after_its_time_and_beyond_its_number(
@@ -174,11 +177,11 @@ async def test_a_cached_key_is_forgotten_after_its_time_and_beyond_its_number(
     at_once = stores.vault(keys_cached_s=0.0)
     await stores.store(await at_once.seal(subject, record, {"name": "Li"}))
     few = stores.vault(keys_cached_max=1)
-    await few.reveal([record], "x", CALLER)
+    await few.reveal([record], DESK)
     await few.seal(uuid4(), uuid4(), {"name": "Han"})
     await stores.destroy(subject)
     for vault in (at_once, few):
-        assert await vault.reveal([record], "x", CALLER) == {record: {}}
+        assert await vault.reveal([record], DESK) == {record: {}}
 
 
 @pytest.mark.parametrize("column", ["record", "field", "subject"])
@@ -190,14 +193,14 @@ async def test_a_ciphertext_that_was_moved_does_not_open(stores: Stores, column:
         await vault.seal(other, uuid4(), {"name": "Han"})
     await stores.service.execute(f"UPDATE kit.vault SET {column} = $1", other)
     with pytest.raises(CiphertextBrokenError):
-        await vault.reveal([other if column == "record" else record], "x", CALLER)
+        await vault.reveal([other if column == "record" else record], DESK)
 
 
 async def test_another_service_cannot_open_it(stores: Stores) -> None:
     record = uuid4()
     await stores.store(await stores.vault("wishes").seal(uuid4(), record, {"name": "Li"}))
     with pytest.raises(CiphertextBrokenError):
-        await stores.vault("ledger").reveal([record], "x", CALLER)
+        await stores.vault("ledger").reveal([record], DESK)
 
 
 @pytest.mark.parametrize("broken", [b"", b"\1", b"\2" + b"x" * 40, b"\1" + b"x" * 40])
@@ -208,7 +211,7 @@ async def test_a_broken_ciphertext_is_told_apart_from_an_erased_one(
     await stores.store(await stores.vault().seal(uuid4(), record, {"name": "Li"}))
     await stores.service.execute("UPDATE kit.vault SET ciphertext = $1", broken)
     with pytest.raises(CiphertextBrokenError):
-        await stores.vault().reveal([record], "x", CALLER)
+        await stores.vault().reveal([record], DESK)
 
 
 async def test_the_wrong_master_key_opens_nothing(stores: Stores) -> None:
@@ -225,7 +228,7 @@ async def test_a_vault_out_of_reach_is_unavailable(stores: Stores) -> None:
     with pytest.raises(VaultUnavailable):
         await vault.seal(uuid4(), uuid4(), {"name": "Li"})
     with pytest.raises(VaultUnavailable):
-        await vault.reveal([uuid4()], "x", CALLER)
+        await vault.reveal([uuid4()], DESK)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +252,7 @@ async def test_a_text_has_limits(
     vault, record = stores.vault(), uuid4()
     if refusal is None:
         await stores.store(await vault.seal(uuid4(), record, {"text": text}))
-        assert len((await vault.reveal([record], "x", CALLER))[record]["text"]) <= 20_000
+        assert len((await vault.reveal([record], DESK))[record]["text"]) <= 20_000
         return
     with pytest.raises(refusal) as caught:
         await vault.seal(uuid4(), record, {"name": "Li", "text": text})
@@ -262,14 +265,14 @@ async def test_revealing_is_logged_by_ids_alone(stores: Stores) -> None:
     await stores.store(await vault.seal(uuid4(), record, {"name": "Li Lei"}))
     structlog.reset_defaults()
     with structlog.testing.capture_logs() as logged:
-        await vault.reveal([record, uuid4()], "desk", CALLER)
+        await vault.reveal([record, uuid4()], DESK)
     entries: list[MutableMapping[str, Any]] = list(logged)
     assert entries == [
         {
             "event": "vault.revealed",
             "log_level": "info",
             "records": [str(record)],
-            "purpose": "desk",
+            "purpose": "handling",
             "identity": str(CALLER.identity),
         }
     ]
