@@ -30,6 +30,7 @@ from shared.kit.vault import (
     VaultUnavailable,
     migrate_keys,
 )
+from shared.kit.vault.access_log import AccessEntry
 
 MASTER, PEPPER = b"m" * 32, b"p" * 32
 CALLER = Caller("urn:test", "desk")
@@ -292,3 +293,73 @@ async def test_keys_and_pepper_have_their_length(stores: Stores) -> None:
     for master, pepper in ((b"m" * 31, PEPPER), (MASTER, b"p" * 15)):
         with pytest.raises(ValueError, match="bytes"):
             Vault(stores.keys, stores.service, master, pepper, "wishes")
+
+
+async def test_every_reveal_is_on_record_field_by_field(stores: Stores) -> None:
+    vault, record, subject = stores.vault(), uuid4(), uuid4()
+    await stores.store(await vault.seal(subject, record, {"name": "Li", "phone": "1"}))
+    for purpose in (Purpose.HANDLING, Purpose.CONTACT):
+        await vault.reveal([record], Access(purpose, CALLER, "elm"))
+    found = await entries(vault)
+    assert [(one.purpose, one.field) for one in found] == [
+        ("contact", "phone"),
+        ("contact", "name"),
+        ("handling", "phone"),
+        ("handling", "name"),
+    ]
+    assert {(one.item, one.subject, one.identity, one.scope) for one in found} == {
+        (str(record), subject, CALLER.identity, "elm")
+    }
+
+
+async def test_only_the_fields_asked_for_are_opened_and_on_record(stores: Stores) -> None:
+    vault, record = stores.vault(), uuid4()
+    await stores.store(await vault.seal(uuid4(), record, {"name": "Li", "phone": "1"}))
+    assert await vault.reveal([record], DESK, fields=("name",)) == {record: {"name": "Li"}}
+    assert [one.field for one in await entries(vault)] == ["name"]
+
+
+async def test_what_is_erased_is_not_revealed_and_leaves_no_entry(stores: Stores) -> None:
+    vault, record, subject = stores.vault(), uuid4(), uuid4()
+    await stores.store(await vault.seal(subject, record, {"name": "Li"}))
+    await stores.destroy(subject)
+    assert await vault.reveal([record], DESK) == {record: {}}
+    assert await entries(vault) == []
+
+
+async def test_a_reveal_that_cannot_be_put_on_record_does_not_happen(stores: Stores) -> None:
+    vault, record = stores.vault(), uuid4()
+    await stores.store(await vault.seal(uuid4(), record, {"name": "Li"}))
+    await vault.reveal([record], DESK)
+    await stores.keys.execute("ALTER TABLE vault.access ADD CHECK (id < 2)")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await vault.reveal([record], DESK)
+
+
+async def test_the_access_log_is_narrowed_and_paged(stores: Stores) -> None:
+    vault, subject = stores.vault(), uuid4()
+    records = [uuid4() for _ in range(3)]
+    for record in records:
+        await stores.store(await vault.seal(subject, record, {"name": "Li"}))
+        await vault.reveal([record], Access(Purpose.HANDLING, CALLER, f"place-{record}"))
+    await stores.vault("ledger").reveal(records[:1], DESK, fields=())
+    assert [one.item for one in await entries(vault)] == [str(r) for r in reversed(records)]
+    assert [one.item for one in await entries(vault, item=str(records[1]))] == [str(records[1])]
+    assert len(await entries(vault, subject=subject)) == 3
+    assert await entries(vault, subject=uuid4()) == []
+    (last,) = await entries(vault, limit=1)
+    assert [one.item for one in await entries(vault, before=last.id, limit=1)] == [str(records[1])]
+    (own,) = await entries(vault, scope=f"place-{records[0]}")
+    assert own.item == str(records[0])
+    assert await entries(stores.vault("ledger")) == []
+
+
+async def entries(vault: Vault, **narrowed: Any) -> list[AccessEntry]:
+    asked: dict[str, Any] = {
+        "scope": None,
+        "subject": None,
+        "item": None,
+        "before": None,
+        "limit": 10,
+    }
+    return await vault.access_log.entries(**{**asked, **narrowed})

@@ -10,6 +10,7 @@ import pytest
 
 from services.wishes.request.queries import (
     figures,
+    find_by_texts,
     find_request,
     list_hops,
     list_requests,
@@ -137,6 +138,23 @@ async def test_a_request_of_another_community_is_not_there(pool: asyncpg.Pool) -
 
     assert await find_request(tables, "elm", str(UUID(int=1))) is None
     assert await list_hops(tables, "elm", str(UUID(int=1))) == []
+
+
+async def test_requests_are_found_by_any_of_their_texts_in_their_community(
+    pool: asyncpg.Pool,
+) -> None:
+    tables = await made(
+        pool,
+        quick(1, 9),
+        Life(2, received_days_ago=50),
+        Life(3),
+        Life(4, scope="oak"),
+    )
+    texts = [UUID(int=2001), *(UUID(int=1000 + number) for number in (1, 2, 4))]
+
+    rows = await find_by_texts(tables, "elm", texts)
+
+    assert [UUID(row.request).int for row in rows] == [2, 1]
 
 
 async def test_pages_follow_one_another_without_a_gap(pool: asyncpg.Pool) -> None:
