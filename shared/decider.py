@@ -121,6 +121,10 @@ class View(Generic[S]):
     `revision` rises whenever equal events would give another state. `state` is the type (a union of
     `State` classes) that msgspec decodes stored states into. A state is stored every
     `stored_every` versions of its stream.
+
+    `key_of` makes it keyed: the stream holds one state for each key (a community's book: key =
+    account), `key_of(fact)` names the one that a fact changes ("" for none), and what an append
+    touches it stores. Only the aggregate's own view can be keyed; it has no timers.
     """
 
     name: str
@@ -129,14 +133,25 @@ class View(Generic[S]):
     initial: S
     evolve: Callable[[S, Fact], S]
     stored_every: int = 32
+    key_of: Callable[[Fact], str] | None = None
+
+    def slot(self, key: str) -> str:
+        """Name the state of a key among the states of one stream."""
+        return self.name if self.key_of is None else f"{self.name}#{key}"
 
 
 @dataclass(frozen=True, slots=True)
 class Read(Generic[S]):
-    """A stream that a decision depends on, and the view it is read through."""
+    """A stream that a decision depends on, the view it is read through, and which key of it."""
 
     stream: str
     view: View[S]
+    key: str = ""
+
+    @property
+    def slot(self) -> str:
+        """Name the state among those of its stream."""
+        return self.view.slot(self.key)
 
 
 class To(msgspec.Struct, frozen=True):
@@ -155,17 +170,20 @@ class Needs(Exception):
 
 
 class States:
-    """The states a decision may look at, each as of one moment of the log."""
+    """The states a decision may look at, each as of one moment of the log.
+
+    They are loaded by (stream, slot).
+    """
 
     def __init__(self, loaded: Mapping[tuple[str, str], object]) -> None:
         self._loaded = loaded
 
-    def get(self, stream: str, view: View[S]) -> S:
+    def get(self, stream: str, view: View[S], key: str = "") -> S:
         """Give the state of `stream` through `view`; raise `Needs` when it is not read yet."""
         try:
-            return cast("S", self._loaded[stream, view.name])
+            return cast("S", self._loaded[stream, view.slot(key)])
         except KeyError:
-            raise Needs(Read(stream, view)) from None
+            raise Needs(Read(stream, view, key)) from None
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -188,12 +206,41 @@ class Asked(msgspec.Struct, frozen=True):
         return self.occurred_at != self.at
 
 
+class Due(msgspec.Struct, frozen=True):
+    """A timer of a stream that has run out: its name, and when it was due."""
+
+    stream: str
+    name: str
+    due_at: datetime
+
+    @property
+    def id(self) -> str:
+        """Give the last part of the stream's name: the aggregate's own id."""
+        return self.stream.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Timers(Generic[C, S]):
+    """What of an aggregate must happen later, as a function of its state (ADR 8).
+
+    `due(state)` names each timer and when it runs out; the append stores the difference. `fire`
+    gives the command that a timer's end is; that command must change the state so that
+    `due(state)` no longer names this timer at this time, be refused, or give nothing.
+    """
+
+    due: Callable[[S], Mapping[str, datetime]]
+    fire: Callable[[Due], C]
+
+
 @dataclass(frozen=True, slots=True)
 class Decider(Generic[C, S]):
     """One aggregate's rules: which streams a command touches, what it decides, how state follows.
 
-    `commands` are the classes it answers; `target(command)` is the stream whose version an If-Match
-    speaks of; `reads(command)` names further streams whose versions the append re-checks.
+    `name` is the second part of its streams' names: it owns `<service>/<name>/…`, so whatever
+    command writes there, this aggregate's state and timers follow. `commands` are the classes it
+    answers; `target(command)` is the stream whose version an If-Match speaks of, `key(command)`
+    the key of it where the view is keyed; `reads(command)` names further streams whose versions
+    the append re-checks.
     """
 
     name: str
@@ -202,3 +249,5 @@ class Decider(Generic[C, S]):
     target: Callable[[C], str]
     decide: Callable[[C, S, States, Asked], Sequence[To]]
     reads: Callable[[C], Sequence[Read[Any]]] = field(default=lambda _command: ())
+    key: Callable[[C], str] = field(default=lambda _command: "")
+    timers: Timers[C, S] | None = None

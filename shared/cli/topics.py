@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.contracts.topics import TOPICS
+from shared.kit.bus import BusUnavailableError
 from shared.kit.kafka import topics as kafka
-from shared.kit.ports import BusUnavailableError
 
 _TIMEOUT_MS: Final = 15_000
 _DAY_MS: Final = 24 * 3600 * 1000

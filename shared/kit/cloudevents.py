@@ -16,7 +16,8 @@ from uuid import UUID
 import msgspec
 
 from shared.contracts.envelope import PREFIX, source_of
-from shared.kit.ports import NewEvent, Record, Stored
+from shared.kit.bus import Record
+from shared.kit.ports import NewEvent, Stored
 
 HEARTBEAT_TYPE: Final = f"{PREFIX}.kit.heartbeat.v1"
 HEARTBEAT_KEY: Final = b"heartbeat"
@@ -24,6 +25,7 @@ RECORD_BYTES_MAX: Final = 1024 * 1024
 
 _ATTRIBUTE_BYTES_MAX: Final = 1024  # a stream's name must fit an index row
 _CONTENT_TYPE: Final = "application/json"
+_INT16_MAX: Final = 2**15 - 1
 _INT32_MAX: Final = 2**31 - 1
 _INT64_MAX: Final = 2**63 - 1
 
@@ -86,6 +88,7 @@ def to_record(event: Stored, previous_id: UUID | None, *, service: str, generati
         "correlationid": str(event.correlation_id),
         "causationid": _id_text(event.causation_id),
         "traceparent": event.traceparent,
+        "hops": str(event.hops) if event.hops else "",
     }
     return Record(
         key=event.stream.encode(),
@@ -171,6 +174,7 @@ def _event(record: Record, attributes: _Attributes, service: str) -> HeardEvent:
         command_id=attributes.maybe_uuid("commandid"),
         causation_id=attributes.maybe_uuid("causationid"),
         traceparent=attributes.maybe_text("traceparent"),
+        hops=attributes.integer("hops", 1, _INT16_MAX) if attributes.maybe_text("hops") else 0,
         source=service,
         source_position=position,
     )

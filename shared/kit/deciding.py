@@ -10,7 +10,19 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from shared.contracts.envelope import EVENT_BYTES_MAX
-from shared.decider import Asked, Command, Decider, Fact, Read, RefusalKind, Refused, States, To
+from shared.decider import (
+    Asked,
+    Command,
+    Decider,
+    Due,
+    Fact,
+    Needs,
+    Read,
+    RefusalKind,
+    Refused,
+    States,
+    To,
+)
 from shared.kit.overlay import Overlay, OverlayStates
 from shared.kit.ports import Clock, Ids, KnownReceipt, NewEvent, Receipt
 from shared.kit.submission import Accepted, Answer, KeyReused, Refusal, Submission
@@ -105,8 +117,9 @@ class Deciding:
     def reads(self, submission: Submission) -> list[Read[Any]]:
         """Name every stream that this command is known to read before it is decided."""
         decider = self._deciders[type(submission.command)]
-        reads = [Read(decider.target(submission.command), decider.view)]
-        reads.extend(decider.reads(submission.command))
+        command = submission.command
+        reads = [Read(decider.target(command), decider.view, decider.key(command))]
+        reads.extend(decider.reads(command))
         if submission.caller is not None:
             reads.extend(self._guard.reads(submission))
         return reads
@@ -114,7 +127,8 @@ class Deciding:
     def decide(self, submission: Submission, overlay: Overlay) -> Decided:
         """Decide one command and stage its events and receipt; raise `Needs`.
 
-        A rule's command that wrote nothing leaves no receipt.
+        A rule's command that wrote nothing leaves no receipt, a timer's never: its row is the
+        condition, and goes with the append whatever is decided.
         """
         before = len(overlay.batch.events)
         states = OverlayStates(overlay)
@@ -131,13 +145,15 @@ class Deciding:
             )
         written = len(overlay.batch.events) - before
         decided = Decided(submission, outcome, written, before + written)
-        if submission.caller is not None or written:
+        if submission.timer is not None:
+            overlay.batch.fired.append(submission.timer)
+        elif submission.caller is not None or written:
             self._stage_receipt(decided, overlay, before)
         return decided
 
     def _events(
         self, submission: Submission, overlay: Overlay, states: States
-    ) -> list[tuple[NewEvent, Fact | None]]:
+    ) -> list[tuple[NewEvent, Fact]]:
         at = self._clock.now()
         command = submission.command
         decider = self._deciders[type(command)]
@@ -148,7 +164,9 @@ class Deciding:
         if occurred_at > at:
             raise OccurredInTheFuture
         target = decider.target(command)
-        state = states.get(target, decider.view)
+        state = states.get(target, decider.view, decider.key(command))
+        if submission.timer is not None and not _still_due(submission.timer, decider, state):
+            return []
         head = overlay.head(target)
         assert head is not None
         if head.version and head.scope != submission.scope:
@@ -164,7 +182,12 @@ class Deciding:
             channel=submission.channel,
         )
         decisions = decider.decide(command, state, states, asked)
-        return self._numbered(submission, asked, grant_id, decisions, overlay)
+        numbered = self._numbered(submission, asked, grant_id, decisions, overlay)
+        missing = [overlay.followed(event.stream, fact) for event, fact in numbered]
+        reads = [read for read in missing if read is not None]
+        if reads:
+            raise Needs(*reads)
+        return numbered
 
     def _numbered(
         self,
@@ -173,15 +196,14 @@ class Deciding:
         grant_id: str,
         decisions: Sequence[To],
         overlay: Overlay,
-    ) -> list[tuple[NewEvent, Fact | None]]:
+    ) -> list[tuple[NewEvent, Fact]]:
         versions: dict[str, int] = {}
-        events: list[tuple[NewEvent, Fact | None]] = []
+        events: list[tuple[NewEvent, Fact]] = []
         for decision in decisions:
             stream = decision.stream
             head = overlay.head(stream)
             if head is None:
-                message = f"{type(submission.command).__name__} writes a stream it did not read"
-                raise LookupError(message)
+                raise overlay.unread(stream)
             version = versions.get(stream, head.version) + 1
             versions[stream] = version
             scope = head.scope or submission.scope
@@ -196,7 +218,7 @@ class Deciding:
                 at=asked.at,
                 event=decision.event,
                 event_id=str(event.event_id),
-                actor=asked.resident,
+                actor=event.actor,
             )
             events.append((event, fact))
         return events
@@ -227,13 +249,14 @@ class Deciding:
             correlation_id=submission.correlation_id,
             data=data,
             public=type_name in self._public_types,
-            actor=asked.resident,
+            actor=asked.resident or submission.actor,
             on_behalf_of=asked.on_behalf_of,
             channel=asked.channel,
             grant_id=grant_id,
             command_id=submission.command_id,
             causation_id=submission.causation_id,
             traceparent=submission.traceparent,
+            hops=submission.hops,
         )
 
     def _accepted(self, submission: Submission, overlay: Overlay) -> _Outcome:
@@ -255,6 +278,10 @@ class Deciding:
         )
         if decided.events:
             overlay.batch.secrets.extend(submission.secrets)
+
+
+def _still_due(timer: Due, decider: Decider[Any, Any], state: Any) -> bool:
+    return decider.timers is not None and decider.timers.due(state).get(timer.name) == timer.due_at
 
 
 def replay(known: KnownReceipt, submission: Submission) -> Answer:

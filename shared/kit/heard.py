@@ -23,8 +23,9 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
+from shared.kit.bus import Record
 from shared.kit.cloudevents import HeardEvent, Heartbeat, Malformed, Parsed
-from shared.kit.ports import DeadLetter, NewEvent, Offset, Record, StreamHead
+from shared.kit.ports import DeadLetter, NewEvent, Offset, StreamHead
 
 BEHIND = "behind_dead_letter"
 CONTENT_REFUSED = "content_refused"

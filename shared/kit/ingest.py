@@ -17,19 +17,18 @@ import structlog
 
 from shared.contracts.topics import Topic
 from shared.kit.backoff import Backoff
-from shared.kit.cloudevents import Malformed, parse
-from shared.kit.delivery import Delivery, DeliveryError
-from shared.kit.heard import HeardPart, Item, Judged, Move, Outcome
-from shared.kit.ports import (
+from shared.kit.bus import (
     Bus,
     BusUnavailableError,
     Consumer,
-    LogUnavailableError,
     OffsetLostError,
-    Random,
     Record,
     RecordUnreadableError,
 )
+from shared.kit.cloudevents import Malformed, parse
+from shared.kit.delivery import Delivery, DeliveryError
+from shared.kit.heard import HeardPart, Item, Judged, Move, Outcome
+from shared.kit.ports import LogUnavailableError, Random
 
 _log: Final = structlog.get_logger()
 

@@ -157,7 +157,7 @@ class Replica:
             random=random.SystemRandom(),
             topic=self.service.topic,
             epoch=epoch,
-            grew=writer.grew,
+            grew=writer.ear(),
             limits=RelayLimits(
                 batch_events_max=settings.relay_batch_events_max,
                 poll_interval_s=settings.relay_poll_interval_ms / 1000,

@@ -7,84 +7,42 @@ throws its overlay away; only a batch that is in the log is merged.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from shared.contracts.registry import Registry
 from shared.decider import Fact, Needs, Read, States, View
 from shared.kit.ports import (
     Batch,
     Loaded,
     NewEvent,
     NewState,
-    Stored,
     StreamCheck,
     StreamHead,
+    TimerChange,
     Want,
 )
+from shared.kit.views import NewerVersion, NewerVersionError, Views, want_of
 
 _ENCODER: Final = msgspec.json.Encoder()
+KEYS_PER_STREAM_MAX: Final = 50_000  # of one stream in memory; beyond, they are loaded again
+_NO_TIMERS: Final[Mapping[str, datetime]] = {}
 
 
 @dataclass(slots=True)
 class Entry:
-    """A stream as known: its head, and its state through each view that was asked for."""
+    """A stream as known: its head, its states, and the timers of its own state.
+
+    `states` are by view; `keyed` are those of its own keyed view, by slot, as of the cache.
+    """
 
     head: StreamHead
     states: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-class Views:
-    """The views a service reads through, by name; folds stored events into their states."""
-
-    def __init__(self, views: Iterable[View[Any]], registry: Registry) -> None:
-        self._registry = registry
-        self._views: dict[str, View[Any]] = {}
-        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
-        for view in views:
-            if self._views.setdefault(view.name, view) is not view:
-                message = f"two views are named {view.name}"
-                raise ValueError(message)
-            self._decoders[view.name] = msgspec.json.Decoder(view.state)
-
-    def __getitem__(self, name: str) -> View[Any]:
-        return self._views[name]
-
-    def __iter__(self) -> Any:
-        return iter(self._views.values())
-
-    def restore(self, loaded: Loaded) -> Any:
-        """Fold the events after the stored state onto it."""
-        view = self._views[loaded.view]
-        state = (
-            view.initial
-            if loaded.state is None
-            else self._decoders[loaded.view].decode(loaded.state)
-        )
-        return self.fold(view, state, loaded.events)
-
-    def fold(self, view: View[Any], state: Any, events: Iterable[Stored]) -> Any:
-        """Fold stored events; types this release does not know are passed over."""
-        for stored in events:
-            if stored.type in self._registry:
-                state = view.evolve(state, self.fact(stored))
-        return state
-
-    def fact(self, stored: NewEvent) -> Fact:
-        """Give the pure part of a stored event; its type must be known."""
-        return Fact(
-            stream=stored.stream,
-            version=stored.version,
-            scope=stored.scope,
-            occurred_at=stored.occurred_at,
-            at=stored.at,
-            event=self._registry.parse(stored.type, stored.data),
-            event_id=str(stored.event_id),
-            actor=stored.actor,
-        )
+    keyed: dict[str, Any] = field(default_factory=dict[str, Any])
+    due: Mapping[str, datetime] | None = None
 
 
 class Cache:
@@ -126,8 +84,27 @@ class Overlay:
         self._views = views
         self._base: dict[str, Entry] = {}
         self._own: dict[str, Entry] = {}
+        self._keyed: dict[tuple[str, str], _Keyed] = {}
         self._looked: set[str] = set()
         self.batch = Batch()
+
+    def followed(self, stream: str, fact: Fact) -> Read[Any] | None:
+        """Name the state of its own that an event for a stream must change and that is missing."""
+        owner = self._views.owner(stream)
+        if owner is None or (owner.timers is None and owner.view.key_of is None):
+            return None
+        key = "" if owner.view.key_of is None else owner.view.key_of(fact)
+        if owner.view.key_of is not None and not key:
+            return None
+        read = Read(stream, owner.view, key)
+        return None if self._knows(read) else read
+
+    def unread(self, stream: str) -> Needs | LookupError:
+        """Say what a decision lacks that writes a stream whose head is not known."""
+        owner = self._views.owner(stream)
+        if owner is None or owner.view.key_of is not None:
+            return LookupError(f"a decision writes {stream} and did not read it")
+        return Needs(Read(stream, owner.view))
 
     def head(self, stream: str) -> StreamHead | None:
         """Give a stream's head as of this batch; None when it was not loaded."""
@@ -138,21 +115,27 @@ class Overlay:
         """Name what must be loaded before these reads can be answered."""
         wants: dict[tuple[str, str], Want] = {}
         for read in reads:
-            entry = self._entry(read.stream)
-            if entry is None or read.view.name not in entry.states:
-                want = Want(read.stream, read.view.name, read.view.revision)
-                wants[read.stream, read.view.name] = want
+            if not self._knows(read):
+                wants[read.stream, read.slot] = want_of(read)
         return list(wants.values())
 
     def learn(self, loaded: Iterable[Loaded]) -> None:
         """Take loaded states in, as the truth from before this batch."""
         for item in loaded:
-            state = self._views.restore(item)
+            try:
+                state = self._views.restore(item)
+            except NewerVersionError as newer:
+                state = newer
             base = self._pinned(item.stream)
             if base is None or base.head.version != item.head.version:
                 base = Entry(item.head)
                 self._base[item.stream] = base
                 self._cache.put(item.stream, base)
+            view = self._views[item.view]
+            if view.key_of is not None:
+                base.keyed[view.slot(item.key or "")] = state
+                self._catch_up_keyed(view, item)
+                continue
             base.states[item.view] = state
             if item.stream in self._own:
                 self._own[item.stream].states[item.view] = self._caught_up(item, state)
@@ -163,26 +146,39 @@ class Overlay:
             if self._pinned(stream) is None:
                 self._base[stream] = Entry(heads.get(stream, StreamHead()))
 
-    def look(self, stream: str, view: View[Any]) -> Any:
-        """Give a state and note that the batch depends on the stream; KeyError if not loaded."""
+    def look(self, stream: str, view: View[Any], key: str = "") -> Any:
+        """Give a state and note that the batch depends on the stream; KeyError if not loaded.
+
+        Raises NewerVersion where this release cannot read the stream.
+        """
         entry = self._entry(stream)
         if entry is None:
             raise KeyError(stream)
-        state = entry.states[view.name]
+        if view.key_of is None:
+            state = entry.states[view.name]
+        else:
+            slot = view.slot(key)
+            staged = self._keyed.get((stream, slot))
+            state = entry.keyed[slot] if staged is None else staged.state
+        if isinstance(state, NewerVersionError):
+            raise NewerVersion(type=str(state))
         self._looked.add(stream)
         return state
 
-    def stage(self, events: Sequence[tuple[NewEvent, Fact | None]]) -> None:
-        """Add one decision's events, all or (when an evolve raises) none.
+    def stage(
+        self, events: Sequence[tuple[NewEvent, Fact]] | Sequence[tuple[NewEvent, None]]
+    ) -> None:
+        """Add one decision's events, all or (when an evolve or timers raise) none.
 
         A fact of None (heard, or of an unknown type) drops the stream's cached states.
         """
         changed: dict[str, Entry] = {}
+        keyed: dict[tuple[str, str], _Keyed] = {}
         for event, fact in events:
             entry = changed.get(event.stream)
             if entry is None:
                 known = self._entry(event.stream) or Entry(StreamHead())
-                entry = Entry(known.head, dict(known.states))
+                entry = Entry(known.head, dict(known.states), known.keyed)
                 changed[event.stream] = entry
             scope = entry.head.scope or event.scope
             entry.head = StreamHead(event.version, event.event_id, scope)
@@ -190,8 +186,14 @@ class Overlay:
                 entry.states.clear()
                 continue
             for name, state in entry.states.items():
-                entry.states[name] = self._views[name].evolve(state, fact)
+                entry.states[name] = _evolved(self._views[name], state, fact)
+            self._evolve_key(entry, fact, keyed)
+        for stream, entry in changed.items():
+            owner = self._views.owner(stream)
+            if owner is not None and owner.timers is not None:
+                entry.due = owner.timers.due(entry.states[owner.view.name])
         self._own.update(changed)
+        self._keyed.update(keyed)
         self.batch.events.extend(event for event, _ in events)
 
     def close(self) -> Batch:
@@ -206,13 +208,28 @@ class Overlay:
             for name, state in entry.states.items():
                 view = self._views[name]
                 if head.version // view.stored_every > before // view.stored_every:
-                    self.batch.states.append(_to_store(stream, head.version, view, state))
+                    self._store(stream, view, "", state, head.version)
+            if entry.due is not None:
+                self.batch.timers.extend(self._timer_changes(stream, entry))
+        for (stream, _), staged in self._keyed.items():
+            version = self._own[stream].head.version
+            self._store(stream, staged.view, staged.key, staged.state, version)
         return self.batch
 
     def merge(self) -> None:
         """The batch is in the log: what it wrote is the cache's truth now."""
+        for (stream, slot), staged in self._keyed.items():
+            self._own[stream].keyed[slot] = staged.state
         for stream, entry in self._own.items():
+            if len(entry.keyed) > KEYS_PER_STREAM_MAX:
+                entry.keyed.clear()
             self._cache.put(stream, entry)
+
+    def _knows(self, read: Read[Any]) -> bool:
+        entry = self._entry(read.stream)
+        if entry is None:
+            return False
+        return read.slot in (entry.states if read.view.key_of is None else entry.keyed)
 
     def _entry(self, stream: str) -> Entry | None:
         return self._own.get(stream) or self._pinned(stream)
@@ -235,13 +252,72 @@ class Overlay:
         view = self._views[item.view]
         for event in self.batch.events:
             if event.stream == item.stream:
-                state = view.evolve(state, self._views.fact(event))
+                state = _evolved(view, state, self._views.fact(event))
         return state
 
+    def _catch_up_keyed(self, view: View[Any], item: Loaded) -> None:
+        entry = self._own.get(item.stream)
+        if entry is None:
+            return
+        for event in self.batch.events:
+            if event.stream == item.stream:
+                self._evolve_key(
+                    entry, self._views.fact(event), self._keyed, only=view.slot(item.key or "")
+                )
 
-def _to_store(stream: str, version: int, view: View[Any], state: Any) -> NewState:
-    text = _ENCODER.encode(state).decode()
-    return NewState(stream, view.name, view.revision, version, text)
+    def _evolve_key(
+        self, entry: Entry, fact: Fact, keyed: dict[tuple[str, str], _Keyed], only: str = ""
+    ) -> None:
+        """Follow a fact of a stream whose own view is keyed, in the one state that it changes."""
+        owner = self._views.owner(fact.stream)
+        if owner is None or owner.view.key_of is None:
+            return
+        view, key = owner.view, owner.view.key_of(fact)
+        slot = view.slot(key)
+        if not key or (only and only != slot):
+            return
+        before = keyed.get((fact.stream, slot)) or self._keyed.get((fact.stream, slot))
+        state = entry.keyed[slot] if before is None else before.state
+        keyed[fact.stream, slot] = _Keyed(view, key, _evolved(view, state, fact))
+
+    def _store(self, stream: str, view: View[Any], key: str, state: Any, version: int) -> None:
+        if not isinstance(state, NewerVersionError):
+            text = _ENCODER.encode(state).decode()
+            self.batch.states.append(NewState(stream, view.name, view.revision, version, text, key))
+
+    def _timer_changes(self, stream: str, entry: Entry) -> Iterator[TimerChange]:
+        """Give the difference between the timers of the stream's state before and after."""
+        base = self._pinned(stream)
+        before = self._due(stream, base)
+        after = entry.due or _NO_TIMERS
+        for name in before.keys() - after.keys():
+            yield TimerChange(stream, name, None, entry.head.scope)
+        for name, due_at in after.items():
+            if before.get(name) != due_at:
+                yield TimerChange(stream, name, due_at, entry.head.scope)
+
+    def _due(self, stream: str, base: Entry | None) -> Mapping[str, datetime]:
+        if base is None:
+            return _NO_TIMERS
+        if base.due is None:
+            owner = self._views.owner(stream)
+            assert owner is not None
+            assert owner.timers is not None
+            base.due = owner.timers.due(base.states[owner.view.name])
+        return base.due
+
+
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """A key's state as of this batch."""
+
+    view: View[Any]
+    key: str
+    state: Any
+
+
+def _evolved(view: View[Any], state: Any, fact: Fact) -> Any:
+    return state if isinstance(state, NewerVersionError) else view.evolve(state, fact)
 
 
 class OverlayStates(States):
@@ -251,9 +327,9 @@ class OverlayStates(States):
         super().__init__({})
         self._overlay = overlay
 
-    def get(self, stream: str, view: View[Any]) -> Any:
+    def get(self, stream: str, view: View[Any], key: str = "") -> Any:
         """Give a state, or raise Needs."""
         try:
-            return self._overlay.look(stream, view)
+            return self._overlay.look(stream, view, key)
         except KeyError:
-            raise Needs(Read(stream, view)) from None
+            raise Needs(Read(stream, view, key)) from None

@@ -16,6 +16,8 @@ from uuid import UUID
 
 import msgspec
 
+from shared.decider import Due
+
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -39,6 +41,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     command_id: UUID | None = None
     causation_id: UUID | None = None
     traceparent: str = ""
+    hops: int = 0
     source: str | None = None
     source_position: int | None = None
 
@@ -110,6 +113,23 @@ class Secret(msgspec.Struct, frozen=True):
     ciphertext: bytes
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """A value that only one stream may have, as a keyed digest; `kind` says what it is."""
+
+    kind: str
+    digest: bytes
+    holder: str
+
+
+class TimerChange(msgspec.Struct, frozen=True):
+    """A timer of a stream as it is to be; `due_at` null: it is called off."""
+
+    stream: str
+    name: str
+    due_at: datetime | None
+    scope: str
+
+
 @dataclass(frozen=True, slots=True)
 class Offset:
     """The new place of a heard partition; `expected` null: it was never heard before."""
@@ -149,13 +169,17 @@ class Batch:
     receipts: list[Receipt] = field(default_factory=list[Receipt])
     states: list[NewState] = field(default_factory=list[NewState])
     secrets: list[Secret] = field(default_factory=list[Secret])
+    timers: list[TimerChange] = field(default_factory=list[TimerChange])
+    fired: list[Due] = field(default_factory=list[Due])
+    claims: list[Claim] = field(default_factory=list[Claim])
+    erased: list[UUID] = field(default_factory=list[UUID])
     offsets: list[Offset] = field(default_factory=list[Offset])
     dead_letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
 
     @property
     def empty(self) -> bool:
         """Tell whether there is nothing to write."""
-        return not (self.events or self.receipts or self.offsets or self.dead_letters)
+        return not (self.events or self.receipts or self.offsets or self.dead_letters or self.fired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +216,14 @@ class Moved:
     partitions: tuple[str, ...]
 
 
-AppendResult = Appended | Fenced | Known | Conflict | Moved
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Some timers are not there any more, as (stream, name); nothing was written."""
+
+    timers: tuple[tuple[str, str], ...]
+
+
+AppendResult = Appended | Fenced | Known | Conflict | Moved | Gone
 
 
 class ContentRefusedError(Exception):
@@ -208,11 +239,15 @@ class LogUnavailableError(Exception):
 
 
 class Want(msgspec.Struct, frozen=True):
-    """A state to load: of `stream` through the view named so, at that revision."""
+    """A state to load: of `stream` through the view named so, at that revision.
+
+    `key` null: the view is not keyed. A keyed one is stored whole, so no event is to be folded.
+    """
 
     stream: str
     view: str
     revision: int
+    key: str | None = None
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -224,6 +259,7 @@ class Loaded(msgspec.Struct, frozen=True):
     state: str | None
     state_version: int
     events: tuple[Stored, ...]
+    key: str | None = None
 
 
 class Log(Protocol):
@@ -281,90 +317,6 @@ class Random(Protocol):
 
     def uniform(self, low: float, high: float, /) -> float:
         """Give a number in the interval."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of a topic, as read or as to be written; a header may have no value."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    offset: int = -1
-
-
-class BusUnavailableError(Exception):
-    """Kafka cannot be reached, or an acknowledgement did not come: the outcome is unknown."""
-
-
-class OffsetLostError(Exception):
-    """The stored offset is out of the topic's range; `earliest` is the first there is."""
-
-    def __init__(self, topic: str, part: int, earliest: int) -> None:
-        super().__init__(topic, part, earliest)
-        self.topic = topic
-        self.part = part
-        self.earliest = earliest
-
-
-class RecordUnreadableError(Exception):
-    """The client cannot decode the record at this offset: not even its bytes can be had."""
-
-    def __init__(self, topic: str, part: int, offset: int) -> None:
-        super().__init__(topic, part, offset)
-        self.topic = topic
-        self.part = part
-        self.offset = offset
-
-
-class Producer(Protocol):
-    """The relay's side of Kafka."""
-
-    async def send(self, topic: str, batches: dict[int, list[Record]]) -> None:
-        """Write the records of each partition in order; return when all are acknowledged.
-
-        Raises BusUnavailableError; the producer must then be replaced by a new one.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Give up the connection."""
-        ...
-
-
-class Consumer(Protocol):
-    """Ingest's side of Kafka: hand-assigned partitions, positions given by the caller."""
-
-    async def seek(self, offsets: dict[tuple[str, int], int]) -> None:
-        """Set the next offset of every partition; must be called before the first `fetch`."""
-        ...
-
-    async def fetch(self, limit: int, timeout_ms: int) -> dict[tuple[str, int], list[Record]]:
-        """Give records by (topic, partition), in order.
-
-        Raises OffsetLostError, RecordUnreadableError and BusUnavailableError.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Give up the connection."""
-        ...
-
-
-class Bus(Protocol):
-    """Kafka."""
-
-    async def producer(self) -> Producer:
-        """Connect a producer with acks=all and idempotence."""
-        ...
-
-    async def consumer(self, partitions: Sequence[tuple[str, int]]) -> Consumer:
-        """Connect a consumer of exactly these partitions, without a group."""
-        ...
-
-    def partition(self, topic: str, scope: str) -> int:
-        """Give the partition of a scope: murmur2 of its UTF-8 modulo the declared count."""
         ...
 
 

@@ -18,17 +18,10 @@ import structlog
 
 from shared.contracts.topics import Topic
 from shared.kit.backoff import Backoff
+from shared.kit.bus import Bus, BusUnavailableError, Producer, Record
 from shared.kit.cloudevents import Heartbeat, heartbeat_record, to_record
 from shared.kit.crash import crash_point
-from shared.kit.ports import (
-    Bus,
-    BusUnavailableError,
-    LogUnavailableError,
-    Producer,
-    Random,
-    Record,
-    Stored,
-)
+from shared.kit.ports import LogUnavailableError, Random, Stored
 
 _log: Final = structlog.get_logger()
 

@@ -15,11 +15,11 @@ from shared.decider import Decider, States, View
 from shared.kit.deciding import Guard
 from shared.kit.http.commands import Routes
 from shared.kit.http.edge import Edge
-from shared.kit.overlay import Views
 from shared.kit.read_models.model import ReadModel
 from shared.kit.read_models.tables import Tables
 from shared.kit.states import StateReader
 from shared.kit.vault import Searchable, Vault
+from shared.kit.views import Views
 
 
 class ReadGuard(Protocol):
@@ -74,7 +74,8 @@ class Service:
         found = {view.name: view for view in self.heard_views}
         for decider in self.deciders:
             found[decider.view.name] = decider.view
-        return Views(found.values(), self.registry())
+        owners = {f"{self.name}/{decider.name}": decider for decider in self.deciders}
+        return Views(found.values(), self.registry(), owners)
 
     @property
     def public_types(self) -> frozenset[str]:

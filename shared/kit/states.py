@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from shared.decider import Needs, Read, States
-from shared.kit.overlay import Views
-from shared.kit.ports import Log, Want
+from shared.kit.ports import Log
+from shared.kit.views import NewerVersion, NewerVersionError, Views, want_of
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -23,7 +23,7 @@ class StateReader:
 
     async def get(self, read: Read[S]) -> S:
         """Give one state."""
-        return (await self._load((read,)))[read.stream, read.view.name]
+        return (await self._load((read,)))[read.stream, read.slot]
 
     async def answer(self, question: Callable[[States], T]) -> T:
         """Give a pure question the states that it asks for, until it answers or refuses."""
@@ -37,6 +37,13 @@ class StateReader:
         raise RuntimeError(message)
 
     async def _load(self, reads: Iterable[Read[Any]]) -> dict[tuple[str, str], Any]:
-        wants = [Want(read.stream, read.view.name, read.view.revision) for read in reads]
+        reads = tuple(reads)
+        wants = [want_of(read) for read in reads]
         loaded, _ = await self._log.load(wants, ())
-        return {(item.stream, item.view): self._views.restore(item) for item in loaded}
+        try:
+            return {
+                (read.stream, read.slot): self._views.restore(item)
+                for read, item in zip(reads, loaded, strict=True)
+            }
+        except NewerVersionError as newer:
+            raise NewerVersion(type=str(newer)) from newer

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.decider import Command
+from shared.decider import Command, Due
 from shared.kit.identity.ids import identity_id
 from shared.kit.ports import Secret
 
@@ -32,7 +32,8 @@ class Submission(msgspec.Struct, frozen=True):
 
     `fingerprint` is an HMAC over the client's canonical request alone; `expected_version` is the
     If-Match of the command's target stream; `occurred_at` null: live, it happens when decided.
-    `caller` null: a rule or an operator's bootstrap, which needs no grant.
+    `caller` null: a rule or an operator's bootstrap, which needs no grant; `actor` then names it.
+    `timer`: the command is this timer's end. `hops` counts the rules between it and a person.
     """
 
     command_id: UUID
@@ -48,6 +49,9 @@ class Submission(msgspec.Struct, frozen=True):
     secrets: tuple[Secret, ...] = ()
     causation_id: UUID | None = None
     traceparent: str = ""
+    actor: str = ""
+    timer: Due | None = None
+    hops: int = 0
 
     @property
     def identity(self) -> UUID:

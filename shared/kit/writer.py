@@ -8,7 +8,6 @@ overlay and answers. Nobody is answered before the batch their answer depends on
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,13 +20,16 @@ from shared.kit.crash import armed, crash_point
 from shared.kit.deciding import Decided, Deciding, replay
 from shared.kit.heard import HeardBatch, HeardResult, Judged, judge, needed_versions
 from shared.kit.observability.metrics import Metrics
-from shared.kit.overlay import Cache, Overlay, Views
+from shared.kit.overlay import Cache, Overlay
 from shared.kit.ports import (
     Appended,
+    AppendResult,
+    Batch,
     Clock,
     Conflict,
     ContentRefusedError,
     Fenced,
+    Gone,
     Known,
     KnownReceipt,
     Log,
@@ -35,13 +37,16 @@ from shared.kit.ports import (
     Moved,
     Random,
 )
+from shared.kit.queues import Item, Queues, WaitingCommand, WaitingHeard
 from shared.kit.submission import Answer, Fault, Submission, Unavailable
+from shared.kit.views import Views
 
 _log: Final = structlog.get_logger()
 
 OVERLOADED: Final = Unavailable("overloaded", "Too many commands are waiting; try again.")
 NOT_WRITER: Final = Unavailable("writer_moving", "The writer is moving to another replica.")
 LOG_AWAY: Final = Unavailable("log_unavailable", "The log cannot be reached; try again.")
+TIMER_GONE: Final = Fault("timer_gone", "The timer was called off or has fired.", 409)
 CONTENDED: Final = Unavailable("contended", "The log kept moving under this command; try again.")
 
 
@@ -63,27 +68,16 @@ class WriterLimits:
 
 
 @dataclass(slots=True)
-class _Command:
-    submission: Submission
-    answer: asyncio.Future[Answer]
-
-
-@dataclass(slots=True)
-class _Heard:
-    batch: HeardBatch
-    result: asyncio.Future[HeardResult]
-
-
-_Item = _Command | _Heard
-
-
-@dataclass(slots=True)
 class _Round:
     """One attempt at a batch: its overlay and what everyone is told once it is in the log."""
 
     overlay: Overlay
-    decided: list[tuple[_Command, Decided]] = field(default_factory=list[tuple[_Command, Decided]])
-    judged: list[tuple[_Heard, Judged]] = field(default_factory=list[tuple[_Heard, Judged]])
+    decided: list[tuple[WaitingCommand, Decided]] = field(
+        default_factory=list[tuple[WaitingCommand, Decided]]
+    )
+    judged: list[tuple[WaitingHeard, Judged]] = field(
+        default_factory=list[tuple[WaitingHeard, Judged]]
+    )
 
 
 class Writer:
@@ -108,44 +102,40 @@ class Writer:
         self._random = random
         self._limits = limits
         self._metrics = metrics
-        self._commands_waiting = metrics.writer_queue_depth.labels("http")
-        self._heard_waiting = metrics.writer_queue_depth.labels("ingest")
         self._cache = Cache(limits.cache_streams_max)
-        self._commands: deque[_Command] = deque()
-        self._heard: deque[_Heard] = deque()
-        self._wake = asyncio.Event()
+        self._queues = Queues(
+            commands_max=limits.queue_max, heard_max=limits.heard_queue_max, metrics=metrics
+        )
         self._closed = False
         self.epoch = epoch
-        self.grew = asyncio.Event()
+        self._ears: list[asyncio.Event] = []
+
+    def ear(self) -> asyncio.Event:
+        """Give an event that is set after each append; whoever waits for it clears it."""
+        grew = asyncio.Event()
+        self._ears.append(grew)
+        return grew
 
     async def submit(self, submission: Submission) -> Answer:
         """Queue a command and wait for its answer."""
         if self._closed:
             return NOT_WRITER
-        if len(self._commands) >= self._limits.queue_max:
-            return OVERLOADED
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._commands.append(_Command(submission, future))
-        self._wake.set()
-        return await future
+        answer = self._queues.put(submission)
+        return OVERLOADED if answer is None else await answer
 
     async def heard(self, batch: HeardBatch) -> HeardResult:
         """Queue a batch heard from Kafka and wait until it is in the log (or was refused)."""
-        if self._closed or len(self._heard) >= self._limits.heard_queue_max:
-            return HeardResult.unavailable()
-        future: asyncio.Future[HeardResult] = asyncio.get_running_loop().create_future()
-        self._heard.append(_Heard(batch, future))
-        self._wake.set()
-        return await future
+        result = None if self._closed else self._queues.put_heard(batch)
+        return HeardResult.unavailable() if result is None else await result
 
     async def run(self) -> None:
         """Lead until cancelled; raise FencedError when another writer has taken over."""
         try:
             while True:
-                await self._wake.wait()
-                items = self._take()
+                await self._queues.filled.wait()
+                items = self._queues.take(self._limits.batch_max)
                 if not items:
-                    self._wake.clear()
+                    self._queues.filled.clear()
                     continue
                 await self._settle(items)
         finally:
@@ -154,32 +144,15 @@ class Writer:
     async def drain(self) -> None:
         """Stop taking new work and wait until what is queued was answered."""
         self._closed = True
-        while self._commands or self._heard:
+        while self._queues:
             await self._clock.sleep(0.005)
 
     def close(self) -> None:
         """Refuse everything that still waits: the next writer will hear it again."""
         self._closed = True
-        while self._commands:
-            _tell(self._commands.popleft().answer, NOT_WRITER)
-        while self._heard:
-            _tell(self._heard.popleft().result, HeardResult.unavailable())
+        self._queues.empty(NOT_WRITER)
 
-    def _take(self) -> list[_Item]:
-        """Take one heard batch and as many commands as fit, in arrival order."""
-        items: list[_Item] = []
-        if self._heard:
-            items.append(self._heard.popleft())
-        room = self._limits.batch_max // 2 if items else self._limits.batch_max
-        while self._commands and room:
-            items.append(self._commands.popleft())
-            room -= 1
-        self._metrics.writer_batch_commands.observe(len(items))
-        self._commands_waiting.set(len(self._commands))
-        self._heard_waiting.set(len(self._heard))
-        return items
-
-    async def _settle(self, items: Sequence[_Item]) -> None:
+    async def _settle(self, items: Sequence[Item]) -> None:
         """Bring every item to its answer, also when the writer ends in the middle of it."""
         try:
             await self._try_until_settled(self._set_twins_aside(items))
@@ -187,7 +160,7 @@ class Writer:
             _refuse(items, NOT_WRITER)
             raise
 
-    async def _try_until_settled(self, items: Sequence[_Item]) -> None:
+    async def _try_until_settled(self, items: Sequence[Item]) -> None:
         """Attempt again on conflict and while the log is away, in halves on bad content."""
         give_up_at = asyncio.get_running_loop().time() + self._limits.give_up_after_s
         conflicts = 0
@@ -216,21 +189,21 @@ class Writer:
                 _refuse(items, CONTENDED)
                 return
 
-    def _set_twins_aside(self, items: Sequence[_Item]) -> list[_Item]:
+    def _set_twins_aside(self, items: Sequence[Item]) -> list[Item]:
         """Let a second command under an id wait for the next round, where a receipt exists."""
         seen: set[UUID] = set()
-        kept: list[_Item] = []
+        kept: list[Item] = []
         for item in items:
-            if isinstance(item, _Command):
+            if isinstance(item, WaitingCommand):
                 command_id = item.submission.command_id
                 if command_id in seen:
-                    self._commands.appendleft(item)
+                    self._queues.put_back(item)
                     continue
                 seen.add(command_id)
             kept.append(item)
         return kept
 
-    async def _halve(self, items: Sequence[_Item], error: ContentRefusedError) -> None:
+    async def _halve(self, items: Sequence[Item], error: ContentRefusedError) -> None:
         """Find the item whose content the log refuses, in arrival order; the others go on."""
         if len(items) > 1:
             middle = len(items) // 2
@@ -239,19 +212,19 @@ class Writer:
             return
         item = items[0]
         _log.warning("writer.content_refused", reason=str(error))
-        if isinstance(item, _Command):
+        if isinstance(item, WaitingCommand):
             text = "The content holds something that cannot be stored."
-            _tell(item.answer, Fault("content_refused", text, 422))
+            item.tell(Fault("content_refused", text, 422))
         else:
-            _tell(item.result, HeardResult.content_refused(str(error)))
+            item.tell(HeardResult.content_refused(str(error)))
 
-    async def _attempt(self, items: Sequence[_Item]) -> bool:
+    async def _attempt(self, items: Sequence[Item]) -> bool:
         """Decide and append once; True when the batch must be decided again."""
         round_ = _Round(Overlay(self._cache, self._views))
-        waiting = [item for item in items if not _done(item)]
+        waiting = [item for item in items if not item.done]
         receipts = await self._load(round_.overlay, waiting)
         for item in waiting:
-            if isinstance(item, _Heard):
+            if isinstance(item, WaitingHeard):
                 await self._judge(item, round_)
             else:
                 await self._decide(item, receipts, round_)
@@ -263,22 +236,14 @@ class Writer:
         return await self._append(round_)
 
     async def _append(self, round_: _Round) -> bool:
-        batch = round_.overlay.batch
-        point = "ingest.appending" if batch.offsets else "writer.appending"
-        if armed(point):
-            task = asyncio.ensure_future(self._log.append(self.epoch, batch))
-            await asyncio.sleep(0.001)
-            crash_point(point)
-            result = await task
-        else:
-            with self._metrics.append_seconds.labels("appended").time():
-                result = await self._log.append(self.epoch, batch)
+        result = await self._send(round_.overlay.batch)
         match result:
             case Appended(base=base):
                 crash_point("writer.appended")
                 round_.overlay.merge()
                 self._answer(round_, base)
-                self.grew.set()
+                for grew in self._ears:
+                    grew.set()
                 return False
             case Fenced():
                 raise FencedError
@@ -286,14 +251,26 @@ class Writer:
                 self._cache.clear()
             case Conflict(streams=streams):
                 self._cache.forget(streams)
+            case Gone(timers=timers):
+                _tell_gone(round_, frozenset(timers))
             case Moved(partitions=partitions):
                 for item, _ in round_.judged:
-                    _tell(item.result, HeardResult.moved(partitions))
+                    item.tell(HeardResult.moved(partitions))
         _log.warning("writer.contended", result=repr(result)[:500])
         return True
 
-    async def _load(self, overlay: Overlay, items: Sequence[_Item]) -> dict[UUID, KnownReceipt]:
-        submissions = [item.submission for item in items if isinstance(item, _Command)]
+    async def _send(self, batch: Batch) -> AppendResult:
+        point = "ingest.appending" if batch.offsets else "writer.appending"
+        if armed(point):
+            task = asyncio.ensure_future(self._log.append(self.epoch, batch))
+            await asyncio.sleep(0.001)
+            crash_point(point)
+            return await task
+        with self._metrics.append_seconds.labels("appended").time():
+            return await self._log.append(self.epoch, batch)
+
+    async def _load(self, overlay: Overlay, items: Sequence[Item]) -> dict[UUID, KnownReceipt]:
+        submissions = [item.submission for item in items if isinstance(item, WaitingCommand)]
         reads = [read for submission in submissions for read in self._deciding.reads(submission)]
         wants = overlay.missing(reads)
         commands = [submission.command_id for submission in submissions]
@@ -304,11 +281,11 @@ class Writer:
         return receipts
 
     async def _decide(
-        self, item: _Command, receipts: dict[UUID, KnownReceipt], round_: _Round
+        self, item: WaitingCommand, receipts: dict[UUID, KnownReceipt], round_: _Round
     ) -> None:
         known = receipts.get(item.submission.command_id)
         if known is not None:
-            _tell(item.answer, replay(known, item.submission))
+            item.tell(replay(known, item.submission))
             return
         for _ in range(self._limits.needs_rounds_max):
             try:
@@ -321,15 +298,15 @@ class Writer:
                 # A bug in a rule costs this command alone; the others of the batch go on.
                 command = type(item.submission.command).__name__
                 _log.exception("writer.rule_failed", command=command)
-                _tell(item.answer, Fault("rule_failed", "A rule failed on this command."))
+                item.tell(Fault("rule_failed", "A rule failed on this command."))
                 return
             else:
                 round_.decided.append((item, decided))
                 return
         _log.error("writer.needs_unbounded", command=type(item.submission.command).__name__)
-        _tell(item.answer, Fault("rule_failed", "A rule asked for too much."))
+        item.tell(Fault("rule_failed", "A rule asked for too much."))
 
-    async def _judge(self, item: _Heard, round_: _Round) -> None:
+    async def _judge(self, item: WaitingHeard, round_: _Round) -> None:
         overlay = round_.overlay
         streams = item.batch.streams
         unknown = [stream for stream in streams if overlay.head(stream) is None]
@@ -346,23 +323,18 @@ class Writer:
 
     def _answer(self, round_: _Round, base: int) -> None:
         for item, decided in round_.decided:
-            _tell(item.answer, decided.answer(self.epoch, base))
+            item.tell(decided.answer(self.epoch, base))
         for heard, judged in round_.judged:
-            _tell(heard.result, HeardResult.stored(judged))
+            heard.tell(HeardResult.stored(judged))
 
 
-def _tell(future: asyncio.Future[Answer] | asyncio.Future[HeardResult], value: object) -> None:
-    if not future.done():
-        future.set_result(value)  # pyright: ignore[reportArgumentType] - each caller pairs them
+def _tell_gone(round_: _Round, timers: frozenset[tuple[str, str]]) -> None:
+    for item, _ in round_.decided:
+        timer = item.submission.timer
+        if timer is not None and (timer.stream, timer.name) in timers:
+            item.tell(TIMER_GONE)
 
 
-def _done(item: _Item) -> bool:
-    return item.answer.done() if isinstance(item, _Command) else item.result.done()
-
-
-def _refuse(items: Sequence[_Item], answer: Unavailable) -> None:
+def _refuse(items: Sequence[Item], why: Unavailable) -> None:
     for item in items:
-        if isinstance(item, _Command):
-            _tell(item.answer, answer)
-        else:
-            _tell(item.result, HeardResult.unavailable())
+        item.refuse(why)

@@ -50,7 +50,7 @@ async def decide(task: Task) -> None:
         random=Random(1),
         topic=_topic(task),
         epoch=EPOCH,
-        grew=led.grew,
+        grew=led.ear(),
         limits=RelayLimits(batch_events_max=2000),
     )
     async with asyncio.TaskGroup() as group:

@@ -16,10 +16,10 @@ from shared.kit.clock import SystemClock
 from shared.kit.deciding import Deciding
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.observability.metrics import Metrics
-from shared.kit.overlay import Views
 from shared.kit.ports import Log
 from shared.kit.read_models.model import ReadModel, Row
 from shared.kit.submission import Caller, Submission
+from shared.kit.views import Views
 from shared.kit.writer import Writer, WriterLimits
 
 TALLY, BOARD = "tally", "board"

@@ -22,13 +22,8 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.security import parse_security
 from faststream.security import BaseSecurity
 
+from shared.kit.bus import BusUnavailableError, OffsetLostError, Record, RecordUnreadableError
 from shared.kit.kafka.broker import declare_broker, declare_hearing
-from shared.kit.ports import (
-    BusUnavailableError,
-    OffsetLostError,
-    Record,
-    RecordUnreadableError,
-)
 
 _FAULTS: Final = (
     KafkaError,

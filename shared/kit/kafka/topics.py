@@ -13,7 +13,7 @@ from faststream.kafka.security import parse_security
 from faststream.security import BaseSecurity
 
 from shared.contracts.topics import Topic
-from shared.kit.ports import BusUnavailableError
+from shared.kit.bus import BusUnavailableError
 
 _UNKNOWN_TOPIC: Final = 3
 

@@ -15,6 +15,7 @@ from shared.kit.ports import (
     Conflict,
     ContentRefusedError,
     Fenced,
+    Gone,
     Known,
     KnownReceipt,
     Loaded,
@@ -28,27 +29,30 @@ from shared.kit.ports import (
 _CONTENT_CLASSES: Final = ("22", "23", "54", "KA")
 
 _APPEND: Final = """
-SELECT a.status, a.base, a.recorded_at, a.known, a.streams, a.partitions
-FROM kit.append_v1($1, $2::kit.event_v1[], $3::kit.stream_v1[], $4::kit.receipt_v1[],
+SELECT a.status, a.base, a.recorded_at, a.known, a.streams, a.partitions, a.gone
+FROM kit.append_v2($1, $2::kit.event_v2[], $3::kit.stream_v1[], $4::kit.receipt_v1[],
                    $5::kit.state_v1[], $6::kit.secret_v1[], $7::kit.offset_v1[],
-                   $8::kit.dead_letter_v1[]) AS a
+                   $8::kit.dead_letter_v1[], $9::kit.timer_v1[], $10::kit.fired_v1[],
+                   $11::kit.claim_v1[], $12::uuid[]) AS a
 """
 
 EVENT_COLUMNS: Final = """
 e.position, e.stream, e.version, e.event_id, e.type, e.source, e.source_position, e.scope,
 e.occurred_at, e.at, e.recorded_at, e.actor, e.on_behalf_of, e.channel, e.grant_id, e.command_id,
-e.correlation_id, e.causation_id, e.traceparent, e.epoch, e.public, e.data::text AS data
+e.correlation_id, e.causation_id, e.traceparent, e.hops, e.epoch, e.public,
+e.data::text AS data
 """
 
 _LOAD: Final = """
 SELECT w.n, s.version AS head_version, s.last_event_id, s.scope AS head_scope,
        st.version AS state_version, st.state::text AS state
-FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS w (stream, view, revision, n)
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[]) WITH ORDINALITY
+     AS w (stream, view, revision, key, n)
 LEFT JOIN LATERAL (SELECT k.version, k.last_event_id, k.scope FROM kit.stream AS k
                    WHERE k.stream = w.stream OFFSET 0) AS s ON true
 LEFT JOIN LATERAL (SELECT k.version, k.state FROM kit.state AS k
                    WHERE k.stream = w.stream AND k.view = w.view AND k.revision = w.revision
-                     AND k.key = '' OFFSET 0) AS st ON true
+                     AND k.key = w.key OFFSET 0) AS st ON true
 ORDER BY w.n
 """
 
@@ -117,6 +121,8 @@ class PostgresLog:
                 return Known(tuple(_uuid(value) for value in row["known"]))
             case "conflict":
                 return Conflict(tuple(row["streams"]))
+            case "gone":
+                return Gone(tuple(_timer(text) for text in row["gone"]))
             case _:
                 return Moved(tuple(row["partitions"]))
 
@@ -188,10 +194,16 @@ def stored(row: asyncpg.Record) -> Stored:
         correlation_id=_uuid(row["correlation_id"]),
         causation_id=_maybe_uuid(row["causation_id"]),
         traceparent=row["traceparent"],
+        hops=row["hops"],
         epoch=row["epoch"],
         public=row["public"],
         data=row["data"],
     )
+
+
+def _timer(text: str) -> tuple[str, str]:
+    stream, _, name = text.rpartition(" ")
+    return stream, name
 
 
 def _uuid(value: Any) -> UUID:
@@ -228,18 +240,19 @@ async def _load(connection: Any, wants: Sequence[Want]) -> list[Loaded]:
         [want.stream for want in wants],
         [want.view for want in wants],
         [want.revision for want in wants],
+        [want.key or "" for want in wants],
     )
     behind: dict[str, int] = {}
     for want, row in zip(wants, rows, strict=True):
         after = row["state_version"] or 0
-        if (row["head_version"] or 0) > after:
+        if want.key is None and (row["head_version"] or 0) > after:
             behind[want.stream] = min(after, behind.get(want.stream, after))
     events: dict[str, list[Stored]] = {}
     if behind:
         for row in await connection.fetch(_LOAD_EVENTS, list(behind), list(behind.values())):
             events.setdefault(row["stream"], []).append(stored(row))
     return [
-        _loaded(want, row, events.get(want.stream, []))
+        _loaded(want, row, events.get(want.stream, []) if want.key is None else [])
         for want, row in zip(wants, rows, strict=True)
     ]
 
@@ -259,6 +272,7 @@ def _loaded(want: Want, row: asyncpg.Record, events: list[Stored]) -> Loaded:
         state=row["state"],
         state_version=after,
         events=tuple(event for event in events if after < event.version <= version),
+        key=want.key,
     )
 
 
@@ -278,16 +292,16 @@ def translated(error: Exception, *, unknown: bool = True) -> Exception:
     return error
 
 
-def _arrays(batch: Batch) -> tuple[list[tuple[Any, ...]], ...]:
-    """Turn a batch into the eight arrays of the append function, columns in the types' order."""
+def _arrays(batch: Batch) -> tuple[list[Any], ...]:
+    """Turn a batch into the arrays of the append function, columns in the types' order."""
     return (
         [
             (
                 event.stream, event.version, event.event_id, event.type, event.source,
                 event.source_position, event.scope, event.occurred_at, event.at, event.actor,
                 event.on_behalf_of, event.channel, event.grant_id, event.command_id,
-                event.correlation_id, event.causation_id, event.traceparent, event.public,
-                event.data,
+                event.correlation_id, event.causation_id, event.traceparent, event.hops,
+                event.public, event.data,
             )
             for event in batch.events
         ],
@@ -314,4 +328,8 @@ def _arrays(batch: Batch) -> tuple[list[tuple[Any, ...]], ...]:
             )
             for d in batch.dead_letters
         ],
+        [(t.stream, t.name, t.due_at, t.scope) for t in batch.timers],
+        [(t.stream, t.name, t.due_at) for t in batch.fired],
+        [(c.kind, c.digest, c.holder) for c in batch.claims],
+        batch.erased,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic
 
+from shared.contracts.registry import unversioned
 from shared.decider import Fact
 from shared.kit.read_models.codec import Key, RowUnfitError
 from shared.kit.read_models.model import R, ReadModel
@@ -101,11 +102,6 @@ class Vocabulary(Generic[R]):
         if entry.type in self.types:
             return True
         return entry.fact is None and unversioned(entry.type) in self.unversioned
-
-
-def unversioned(type_name: str) -> str:
-    """Cut the number off a type's version, so that its versions have one name."""
-    return type_name.rstrip("0123456789")
 
 
 def plan(model: ReadModel[R], vocabulary: Vocabulary[R], page: Page) -> Plan[R]:

@@ -8,10 +8,10 @@ from typing import Any, Final
 import asyncpg
 from pydantic import ValidationError
 
-from shared.contracts.registry import Registry
+from shared.contracts.registry import Registry, unversioned
 from shared.decider import Fact
 from shared.kit.read_models.cursors import Connection
-from shared.kit.read_models.folding import Entry, Page, Vocabulary, unversioned
+from shared.kit.read_models.folding import Entry, Page, Vocabulary
 from shared.kit.read_models.model import ReadModel
 
 # Positions have no gaps, so a range of them is a page. rtrim cuts the version off the type.

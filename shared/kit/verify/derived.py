@@ -12,7 +12,6 @@ import msgspec
 from pydantic import ValidationError
 
 from shared.decider import View
-from shared.kit.overlay import Views
 from shared.kit.ports import Stored
 from shared.kit.postgres.log import EVENT_COLUMNS, stored
 from shared.kit.read_models.cursors import status
@@ -20,6 +19,7 @@ from shared.kit.read_models.model import ReadModel
 from shared.kit.read_models.replay import ReplayStoppedError, replay
 from shared.kit.verify.findings import Check
 from shared.kit.verify.site import Scene, ServiceUnderTest, Snapshot
+from shared.kit.views import Views
 
 _ENCODER: Final = msgspec.json.Encoder()
 

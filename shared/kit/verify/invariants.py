@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from shared.kit.ports import Bus, BusUnavailableError
+from shared.kit.bus import Bus, BusUnavailableError
 from shared.kit.verify.derived import check_derived
 from shared.kit.verify.findings import Check, Finding
 from shared.kit.verify.hearing import check_hearing

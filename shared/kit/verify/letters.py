@@ -10,17 +10,11 @@ from typing import Final
 import asyncpg
 
 from shared.contracts.topics import Topic
+from shared.kit.bus import Consumer, OffsetLostError, Record, RecordUnreadableError
 from shared.kit.cloudevents import HeardEvent, Malformed, parse
 from shared.kit.heard import record_of
 from shared.kit.letters import SKIPPED_TYPE
-from shared.kit.ports import (
-    Consumer,
-    DeadLetter,
-    NewEvent,
-    OffsetLostError,
-    Record,
-    RecordUnreadableError,
-)
+from shared.kit.ports import DeadLetter, NewEvent
 from shared.kit.verify.findings import Check
 from shared.kit.verify.site import Scene, ServiceUnderTest, Snapshot
 

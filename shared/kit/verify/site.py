@@ -11,9 +11,9 @@ import asyncpg
 
 from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
-from shared.kit.overlay import Views
-from shared.kit.ports import Bus
+from shared.kit.bus import Bus
 from shared.kit.read_models.model import ReadModel
+from shared.kit.views import Views
 
 if TYPE_CHECKING:
     from shared.kit.service import Service

@@ -10,8 +10,8 @@ from typing import Final, LiteralString
 
 import asyncpg
 
+from shared.kit.bus import Consumer, OffsetLostError, Record, RecordUnreadableError
 from shared.kit.cloudevents import HeardEvent, Heartbeat, Malformed, parse
-from shared.kit.ports import Consumer, OffsetLostError, Record, RecordUnreadableError
 from shared.kit.verify.findings import Check
 from shared.kit.verify.site import Scene, ServiceUnderTest
 

@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.record.util import calc_crc32c
 
+from shared.kit.bus import Consumer, OffsetLostError, Record
 from shared.kit.cloudevents import Heartbeat, heartbeat_record
 from shared.kit.embedded.ports import LOOPBACK, free_port
 from shared.kit.heard import Outcome
 from shared.kit.kafka.topics import TopicDiffersError, describe_topics, ensure_topics
 from shared.kit.letters import SKIPPED_TYPE, NotOpenError
-from shared.kit.ports import Consumer, OffsetLostError, Record
 from tests.fixtures.exchange import (
     Database,
     Exchange,

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from shared.kit.bus import Record
 from shared.kit.cloudevents import HeardEvent, Heartbeat, parse
 from shared.kit.embedded import EmbeddedKafka, Servers
-from shared.kit.ports import NewEvent, Record
+from shared.kit.ports import NewEvent
 from shared.kit.postgres.exchange import PostgresRelaySource
 from shared.kit.relay import Relay, RelayFencedError
 from tests.fixtures.exchange import (

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
+from shared.kit.bus import Record
 from shared.kit.cloudevents import Malformed, to_record
 from shared.kit.embedded import Servers
 from shared.kit.embedded.polling import run_apart
@@ -14,7 +15,7 @@ from shared.kit.embedded.ports import LOOPBACK, free_port
 from shared.kit.heard import HeardPart, Item, dead_letter
 from shared.kit.kafka.bus import KafkaBus
 from shared.kit.letters import SKIPPED_TYPE
-from shared.kit.ports import Record, Stored
+from shared.kit.ports import Stored
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.verify import INVARIANTS, Finding, ServiceUnderTest, VerifyLimits, verify
 from shared.kit.writer import Writer

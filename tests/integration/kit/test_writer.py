@@ -17,7 +17,6 @@ from shared.kit.clock import SystemClock
 from shared.kit.deciding import Deciding
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.observability.metrics import Metrics
-from shared.kit.overlay import Views
 from shared.kit.ports import (
     AppendResult,
     Batch,
@@ -38,6 +37,7 @@ from shared.kit.submission import (
     Submission,
     Unavailable,
 )
+from shared.kit.views import Views
 from shared.kit.writer import OVERLOADED, FencedError, Writer, WriterLimits
 from tests.fixtures.exchange import Nobody, running
 from tests.fixtures.garden import (
@@ -322,12 +322,11 @@ async def test_a_new_writer_starts_from_the_stored_state(pool: asyncpg.Pool) -> 
 
 
 async def test_an_append_at_another_isolation_level_is_refused(pool: asyncpg.Pool) -> None:
+    empty = ", ".join(["'{}'"] * 11)
     async with pool.acquire() as connection:
         with pytest.raises(asyncpg.PostgresError, match="READ COMMITTED"):
             async with connection.transaction(isolation="repeatable_read"):
-                await connection.execute(
-                    "SELECT kit.append_v1(0, '{}', '{}', '{}', '{}', '{}', '{}', '{}')"
-                )
+                await connection.execute(f"SELECT kit.append_v2(0, {empty})")
 
 
 async def test_the_application_cannot_change_or_delete_an_event(pool: asyncpg.Pool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.kit.bus import Record
 from shared.kit.cloudevents import (
     RECORD_BYTES_MAX,
     HeardEvent,
@@ -17,7 +18,6 @@ from shared.kit.cloudevents import (
     parse,
     to_record,
 )
-from shared.kit.ports import Record
 from tests.fixtures.wire import NOON, SERVICE, event_id, record, stored_event
 
 STREAM = "wishes/request/1"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.kit.bus import Record
 from shared.kit.cloudevents import Heartbeat, heartbeat_record
 from shared.kit.heard import (
     BEHIND,
@@ -23,7 +24,7 @@ from shared.kit.heard import (
     refused,
     stop_kind,
 )
-from shared.kit.ports import Record, StreamHead
+from shared.kit.ports import StreamHead
 from tests.fixtures.wire import NOON, SERVICE, TOPIC, event_id, part_of, record
 
 A, B = "wishes/request/a", "wishes/request/b"
