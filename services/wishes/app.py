@@ -8,6 +8,10 @@ from services.wishes.categories import api as categories_api
 from services.wishes.categories.domain import ACCESS as CATEGORIES_ACCESS
 from services.wishes.categories.domain import CATEGORY_POLICY
 from services.wishes.categories.in_force import IN_FORCE, Categoriser
+from services.wishes.evidence import api as evidence_api
+from services.wishes.evidence.domain import ACCESS as EVIDENCE_ACCESS
+from services.wishes.evidence.domain import EVIDENCE, MATTER
+from services.wishes.evidence.read_model import EVIDENCE_FILES
 from services.wishes.request import api as request_api
 from services.wishes.request.access import ACCESS as REQUEST_ACCESS
 from services.wishes.request.category import POLICIES
@@ -24,13 +28,19 @@ from shared.kit.http.commands import Routes
 from shared.kit.service import Rooms, Service
 
 SENSITIVE_FIELDS = frozenset({"account"})
-OVERSIGHT = (Allow("district_admin", READ_ACCESS_LOG),)
+ACCESS = (
+    *REQUEST_ACCESS,
+    *EVIDENCE_ACCESS,
+    *CATEGORIES_ACCESS,
+    Allow("district_admin", READ_ACCESS_LOG),
+)
 
 
 def _routes(rooms: Rooms) -> Sequence[Routes]:
     categoriser = Categoriser(rooms.states, rooms.district, rooms.edge.clock)
     return (
         request_api.routes(rooms, categoriser.assign),
+        evidence_api.routes(rooms),
         categories_api.routes(rooms, categoriser),
         access_log_routes("wishes", rooms, SENSITIVE_FIELDS),
     )
@@ -42,10 +52,10 @@ SERVICE = Service(
     topic=TOPICS["wishes"],
     public_events=EVENTS,
     hears={TOPICS["deliberation"]: DELIBERATION_EVENTS},
-    deciders=(REQUEST, CATEGORY_POLICY),
-    heard_views=(NODE, IDENTITY, GRANTS, POLICIES, IN_FORCE),
-    read_models=(REQUESTS, HOPS),
+    deciders=(REQUEST, EVIDENCE, CATEGORY_POLICY),
+    heard_views=(NODE, IDENTITY, GRANTS, POLICIES, IN_FORCE, MATTER),
+    read_models=(REQUESTS, HOPS, EVIDENCE_FILES),
     searchable=REQUEST_TEXTS,
-    guard=DirectoryGuard(PolicyTable((*REQUEST_ACCESS, *CATEGORIES_ACCESS, *OVERSIGHT))),
+    guard=DirectoryGuard(PolicyTable(ACCESS)),
     routes=_routes,
 )

@@ -143,6 +143,7 @@ def service_environment(
         # One for the whole district: a person has the same pseudonym in every service.
         "vault_pepper": secret(places, "vault-pepper"),
         "fingerprint_secret": secret(places, f"{service}-fingerprint"),
+        "attachments_url": f"file://{places.root}/attachments",
         "district": district,
     }
     return {f"{service.upper()}_{name.upper()}": value for name, value in settings.items()}

@@ -1,7 +1,8 @@
 """Events of `services/wishes` that others hear: requests (W2) and the category policy.
 
-Streams: `wishes/request/<request>` (scope: the community), `wishes/category_policy/<district>`
-(scope: the district). All are public. `texts` names a vault record: no text is in an event.
+Streams: `wishes/request/<request>` and `wishes/evidence/<request>` (scope: the community),
+`wishes/category_policy/<district>` (scope: the district). All are public. `texts` names a vault
+record: no text is in an event.
 """
 
 from __future__ import annotations
@@ -49,6 +50,14 @@ class CloseReason(StrEnum):
 
     ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
+
+
+class EvidencePurpose(StrEnum):
+    """What a file is for; how long it is kept follows from it (X10)."""
+
+    EVIDENCE = "evidence"
+    PHOTO = "photo"
+    SCAN = "scan"
 
 
 class WishesEvent(Event):
@@ -131,6 +140,20 @@ class RequestClosed(WishesEvent):
     reason: CloseReason
 
 
+class EvidenceAttached(WishesEvent):
+    """A file belongs to the request; `sha256` is the hash of its sealed bytes in the store.
+
+    It is sealed under the key of `subject` and erased with that person; `size` is in bytes.
+    """
+
+    request: UUID
+    sha256: str
+    media_type: str
+    size: int
+    purpose: EvidencePurpose
+    subject: UUID
+
+
 class Category(BaseModel):
     """A category, the unit that its requests go to first, and the keywords that assign it."""
 
@@ -159,6 +182,7 @@ EVENTS: tuple[type[Event], ...] = (
     InfoGiven,
     RequestAnswered,
     RequestClosed,
+    EvidenceAttached,
     CategoryPolicyAdopted,
 )
 
@@ -166,6 +190,11 @@ EVENTS: tuple[type[Event], ...] = (
 def request_stream(request: UUID | str) -> str:
     """Name the stream of a request."""
     return f"{SERVICE}/request/{request}"
+
+
+def evidence_stream(request: UUID | str) -> str:
+    """Name the stream of a request's files."""
+    return f"{SERVICE}/evidence/{request}"
 
 
 def category_policy_stream(district: str) -> str:

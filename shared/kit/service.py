@@ -12,6 +12,7 @@ from shared.contracts.envelope import Event
 from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
 from shared.decider import Decider, States, View
+from shared.kit.attachments import Attachments
 from shared.kit.deciding import Guard
 from shared.kit.http.commands import Routes
 from shared.kit.http.edge import Edge
@@ -44,6 +45,7 @@ class Rooms:
     tables: Tables
     states: StateReader
     vault: Vault
+    attachments: Attachments
     district: str
 
 
@@ -68,10 +70,6 @@ class Service:
         """Give every event type this service knows."""
         heard = [event for events in self.hears.values() for event in events]
         return Registry((*self.public_events, *self.private_events, *heard))
-
-    def heard_types(self) -> frozenset[str]:
-        """Name the types of other services' events that this service knows."""
-        return frozenset(event.type_name() for events in self.hears.values() for event in events)
 
     def views(self) -> Views:
         """Give every view it reads through, its aggregates' own among them."""

@@ -13,7 +13,6 @@ import gc
 import signal
 import socket
 from collections.abc import Generator
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,9 +20,10 @@ import asyncpg
 import httpx
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
+from shared.kit.attachments import Attachments, open_store
 from shared.kit.clock import SystemClock
 from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
@@ -38,7 +38,6 @@ from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
 from shared.kit.read_models.tables import Tables
 from shared.kit.readiness import Readiness
-from shared.kit.running import Running, show_pools
 from shared.kit.service import Rooms, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.states import StateReader
@@ -49,28 +48,24 @@ from shared.kit.waiting import Waiting
 _log: Final = structlog.get_logger()
 
 
-async def run_replica(
-    service: Service, settings: ServiceSettings, *, roles: AbstractSet[str]
-) -> int | None:
+async def run_replica(service: Service, settings: ServiceSettings, *, leads: bool) -> int | None:
     """Serve until told to stop (None), or until the lease is lost: the port to start anew on."""
     async with contextlib.AsyncExitStack() as stack:
         listener = listen(settings)
         port: int = listener.getsockname()[1]
-        running = Running.open(service, settings, roles, stack)
-        replica, app = await _open_replica(running, listener, stack)
+        role = "serve,write" if leads else "serve"
+        metrics = Metrics(CollectorRegistry(), common_labels(service, settings, role))
+        replica, app = await _open_replica(service, settings, listener, metrics, stack)
         server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        leading = asyncio.create_task(replica.lead()) if WRITE in roles else None
-        await stack.enter_async_context(running.pulse.beating())
+        leading = asyncio.create_task(replica.lead()) if leads else None
         gc.collect()
         gc.freeze()
         write_port(settings, listener)
-        _log.info(
-            "replica.serving", service=service.name, address=replica.address, roles=sorted(roles)
-        )
+        _log.info("replica.serving", service=service.name, address=replica.address, leads=leads)
         try:
             again = await _until_stopped(server, serving, leading)
             return port if again else None
@@ -113,12 +108,14 @@ class Server(uvicorn.Server):
 
 
 async def _open_replica(
-    running: Running, listener: socket.socket, stack: contextlib.AsyncExitStack
+    service: Service,
+    settings: ServiceSettings,
+    listener: socket.socket,
+    metrics: Metrics,
+    stack: contextlib.AsyncExitStack,
 ) -> tuple[Replica, Any]:
-    service, settings, metrics = running.service, running.settings, running.metrics
     pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "serve")
     keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "vault")
-    show_pools(metrics, {"log": pool, "keys": keys_pool})
     log = PostgresLog(pool)
     bus = kafka_bus(service, settings)
     # A writer that is silent for as long as its lease may have lost it: who leads is asked again.
@@ -130,19 +127,14 @@ async def _open_replica(
         client=client,
         secret=settings.internal_secret.get_secret_value(),
         deadline_s=settings.command_deadline_s,
-        metrics=metrics,
     )
     states = StateReader(log, service.views())
-    edge = _edge(service, settings, _Parts(pool, bus, states, metrics), vault, door)
-    rooms = Rooms(
-        edge=edge,
-        tables=Tables(pool, service.read_models),
-        states=states,
-        vault=vault,
-        district=settings.district,
+    edge = _edge(service, settings, _Parts(pool, bus, states), vault, door)
+    rooms = _rooms(service, settings, edge, _Parts(pool, bus, states), vault)
+    readiness = Readiness(service, pool)
+    app = create_app(
+        service.name, edge, service.routes(rooms), metrics=metrics, probes=readiness.probes()
     )
-    readiness = Readiness(service, pool, keys_pool, roles=running.roles)
-    app = _make_app(running, rooms, readiness)
     app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
     replica = Replica(
         service=service,
@@ -152,23 +144,30 @@ async def _open_replica(
         bus=bus,
         door=door,
         edge=edge,
-        running=running,
+        metrics=metrics,
         readiness=readiness,
         address=settings.address or _address(listener),
     )
     return replica, app
 
 
-def _make_app(running: Running, rooms: Rooms, readiness: Readiness) -> FastAPI:
-    return create_app(
-        running.service.name,
-        rooms.edge,
-        running.service.routes(rooms),
-        metrics=running.metrics,
-        tracing=running.traces.tracing,
-        probes=readiness.probes(),
-        dead=running.pulse.dead,
+def _rooms(
+    service: Service, settings: ServiceSettings, edge: Edge, parts: _Parts, vault: Vault
+) -> Rooms:
+    return Rooms(
+        edge=edge,
+        tables=Tables(parts.pool, service.read_models),
+        states=parts.states,
+        vault=vault,
+        attachments=open_attachments(service, settings, vault),
+        district=settings.district,
     )
+
+
+def open_attachments(service: Service, settings: ServiceSettings, vault: Vault) -> Attachments:
+    """Make the store of a service's files."""
+    bytes_max = settings.attachment_bytes_max
+    return Attachments(open_store(settings), vault, service.name, bytes_max=bytes_max)
 
 
 def open_vault(
@@ -189,7 +188,6 @@ class _Parts:
     pool: asyncpg.Pool
     bus: KafkaBus
     states: StateReader
-    metrics: Metrics
 
 
 def _edge(
@@ -204,7 +202,6 @@ def _edge(
         heard={topic.service: topic for topic in service.hears},
         partition=parts.bus.partition,
         clock=clock,
-        metrics=parts.metrics,
     )
 
     async def authorise_read(action: str, scope: str, caller: Caller) -> str:
@@ -230,6 +227,8 @@ def _edge(
         fingerprint_secret=bytes.fromhex(settings.fingerprint_secret.get_secret_value()),
         limits=Limits(
             body_bytes_max=settings.http_body_bytes_max,
+            upload_bytes_max=settings.attachment_bytes_max,
+            uploads_in_flight_max=settings.uploads_in_flight_max,
             in_flight_max=settings.http_in_flight_max,
             answer_ms_max=int(settings.command_deadline_s * 1000) + 1000,
             after_ms_max=int(settings.position_wait_s * 1000),
@@ -267,6 +266,11 @@ async def _close_pool(pool: asyncpg.Pool) -> None:
         await asyncio.wait_for(pool.close(), 5)
     except (TimeoutError, OSError, asyncpg.InterfaceError):
         pool.terminate()
+
+
+def common_labels(service: Service, settings: ServiceSettings, role: str) -> dict[str, str]:
+    """Give what every series of this process is labelled with."""
+    return {"service": service.name, "role": role, "release": settings.release}
 
 
 def listen(settings: ServiceSettings) -> socket.socket:

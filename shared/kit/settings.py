@@ -38,6 +38,17 @@ class ServiceSettings(BaseSettings):
 
     district: str = Field(description="the directory node of this deployment's district")
 
+    attachments_url: str = Field(
+        default="", description="file:///folder or s3://bucket/prefix; empty: no attachments"
+    )
+    attachments_s3_endpoint: str = Field(default="", description="empty: that of the region")
+    attachments_s3_region: str = "us-east-1"
+    attachments_s3_access_key: str = Field(default="", description="empty: from the surroundings")
+    attachments_s3_secret_key: SecretStr = SecretStr("")
+    attachments_timeout_s: float = Field(default=30.0, gt=0)
+    attachment_bytes_max: int = Field(default=10 * 1024 * 1024, ge=1024)
+    uploads_in_flight_max: int = Field(default=4, ge=1, description="each holds three files' bytes")
+
     lease_seconds: float = Field(default=6.0, ge=0.5, le=60)
     database_pool_size: int = Field(default=10, ge=2, le=100)
     statement_timeout_ms: int = Field(default=10_000, ge=100)
@@ -58,9 +69,5 @@ class ServiceSettings(BaseSettings):
     project_poll_interval_ms: int = Field(default=200, ge=1)
     search_batch_events_max: int = Field(default=500, ge=1)
     position_wait_s: float = Field(default=5.0, ge=0)
-    trace_endpoint: str = Field(default="", description="OTLP/HTTP, whole URL; empty: no traces")
-    trace_sample_ratio: float = Field(default=0.05, ge=0, le=1)
-    trace_queue_spans_max: int = Field(default=4096, ge=1)
-    trace_export_timeout_s: float = Field(default=5.0, gt=0)
     log_level: str = "INFO"
     release: str = Field(default="dev", max_length=64, description="its name in metrics and traces")

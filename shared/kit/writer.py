@@ -8,7 +8,7 @@ overlay and answers. Nobody is answered before the batch their answer depends on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -20,11 +20,11 @@ from shared.kit.crash import armed, crash_point
 from shared.kit.deciding import Decided, Deciding, replay
 from shared.kit.heard import HeardBatch, HeardResult, Judged, judge, needed_versions
 from shared.kit.observability.metrics import Metrics
-from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.overlay import Cache, Overlay
 from shared.kit.ports import (
     Appended,
     AppendResult,
+    Batch,
     Clock,
     Conflict,
     ContentRefusedError,
@@ -40,7 +40,6 @@ from shared.kit.ports import (
 from shared.kit.queues import Item, Queues, WaitingCommand, WaitingHeard
 from shared.kit.submission import Answer, Fault, Submission, Unavailable
 from shared.kit.views import Views
-from shared.kit.writer_watch import WriterWatch
 
 _log: Final = structlog.get_logger()
 
@@ -95,7 +94,6 @@ class Writer:
         epoch: int,
         limits: WriterLimits,
         metrics: Metrics,
-        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._log = log
         self._views = views
@@ -104,7 +102,6 @@ class Writer:
         self._random = random
         self._limits = limits
         self._metrics = metrics
-        self.watch = WriterWatch(metrics, tracing)
         self._cache = Cache(limits.cache_streams_max)
         self._queues = Queues(
             commands_max=limits.queue_max, heard_max=limits.heard_queue_max, metrics=metrics
@@ -122,9 +119,9 @@ class Writer:
     async def submit(self, submission: Submission) -> Answer:
         """Queue a command and wait for its answer."""
         if self._closed:
-            return self.watch.answered(submission, NOT_WRITER)
+            return NOT_WRITER
         answer = self._queues.put(submission)
-        return self.watch.answered(submission, OVERLOADED if answer is None else await answer)
+        return OVERLOADED if answer is None else await answer
 
     async def heard(self, batch: HeardBatch) -> HeardResult:
         """Queue a batch heard from Kafka and wait until it is in the log (or was refused)."""
@@ -140,15 +137,9 @@ class Writer:
                 if not items:
                     self._queues.filled.clear()
                     continue
-                with self.watch.busy():
-                    await self._settle(items)
+                await self._settle(items)
         finally:
             self.close()
-
-    def show(self) -> None:
-        """Show what waits and what is remembered."""
-        self._queues.show()
-        self._metrics.state_cache_entries.set(len(self._cache))
 
     async def drain(self) -> None:
         """Stop taking new work and wait until what is queued was answered."""
@@ -194,7 +185,6 @@ class Writer:
             if not contended:
                 return
             conflicts += 1
-            self.watch.retried("conflict")
             if conflicts >= self._limits.conflict_rounds_max:
                 _refuse(items, CONTENDED)
                 return
@@ -216,7 +206,6 @@ class Writer:
     async def _halve(self, items: Sequence[Item], error: ContentRefusedError) -> None:
         """Find the item whose content the log refuses, in arrival order; the others go on."""
         if len(items) > 1:
-            self._metrics.append_bisects.inc()
             middle = len(items) // 2
             await self._settle(items[:middle])
             await self._settle(items[middle:])
@@ -233,14 +222,12 @@ class Writer:
         """Decide and append once; True when the batch must be decided again."""
         round_ = _Round(Overlay(self._cache, self._views))
         waiting = [item for item in items if not item.done]
-        with self._metrics.writer_decide_seconds.time():
-            receipts = await self._load(round_.overlay, waiting)
-            for item in waiting:
-                if isinstance(item, WaitingHeard):
-                    await self._judge(item, round_)
-                else:
-                    with self.watch.deciding(item.submission):
-                        await self._decide(item, receipts, round_)
+        receipts = await self._load(round_.overlay, waiting)
+        for item in waiting:
+            if isinstance(item, WaitingHeard):
+                await self._judge(item, round_)
+            else:
+                await self._decide(item, receipts, round_)
         batch = round_.overlay.close()
         crash_point("writer.decided")
         if batch.empty:
@@ -249,7 +236,7 @@ class Writer:
         return await self._append(round_)
 
     async def _append(self, round_: _Round) -> bool:
-        result = await self._send(round_)
+        result = await self._send(round_.overlay.batch)
         match result:
             case Appended(base=base):
                 crash_point("writer.appended")
@@ -272,22 +259,20 @@ class Writer:
         _log.warning("writer.contended", result=repr(result)[:500])
         return True
 
-    async def _send(self, round_: _Round) -> AppendResult:
-        batch = round_.overlay.batch
+    async def _send(self, batch: Batch) -> AppendResult:
         point = "ingest.appending" if batch.offsets else "writer.appending"
         if armed(point):
             task = asyncio.ensure_future(self._log.append(self.epoch, batch))
             await asyncio.sleep(0.001)
             crash_point(point)
             return await task
-        appending = self._log.append(self.epoch, batch)
-        return await self.watch.append(appending, batch, _traceparents(round_))
+        with self._metrics.append_seconds.labels("appended").time():
+            return await self._log.append(self.epoch, batch)
 
     async def _load(self, overlay: Overlay, items: Sequence[Item]) -> dict[UUID, KnownReceipt]:
         submissions = [item.submission for item in items if isinstance(item, WaitingCommand)]
         reads = [read for submission in submissions for read in self._deciding.reads(submission)]
         wants = overlay.missing(reads)
-        self.watch.looked(len(reads), len(wants))
         commands = [submission.command_id for submission in submissions]
         if not wants and not commands:
             return {}
@@ -313,7 +298,6 @@ class Writer:
                 # A bug in a rule costs this command alone; the others of the batch go on.
                 command = type(item.submission.command).__name__
                 _log.exception("writer.rule_failed", command=command)
-                self._metrics.faults.labels("rule").inc()
                 item.tell(Fault("rule_failed", "A rule failed on this command."))
                 return
             else:
@@ -349,15 +333,6 @@ def _tell_gone(round_: _Round, timers: frozenset[tuple[str, str]]) -> None:
         timer = item.submission.timer
         if timer is not None and (timer.stream, timer.name) in timers:
             item.tell(TIMER_GONE)
-
-
-def _traceparents(round_: _Round) -> Iterator[str]:
-    """Name the spans of what an append brings into the log."""
-    for item, _ in round_.decided:
-        yield item.submission.traceparent
-    for _, judged in round_.judged:
-        for event in judged.events:
-            yield event.traceparent
 
 
 def _refuse(items: Sequence[Item], why: Unavailable) -> None:

@@ -19,6 +19,7 @@ TYPES = (
     "cogov.deliberation.role_granted.v1",
     "cogov.deliberation.role_revoked.v1",
     "cogov.wishes.category_policy_adopted.v1",
+    "cogov.wishes.evidence_attached.v1",
     "cogov.wishes.info_asked.v1",
     "cogov.wishes.info_given.v1",
     "cogov.wishes.request_accepted.v1",

@@ -6,7 +6,6 @@ writes the OpenAPI page, from a signature made for that purpose.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -21,9 +20,8 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from shared.decider import Command
-from shared.kit.http.answers import CommandAnswer, answer_code, answer_response
+from shared.kit.http.answers import CommandAnswer
 from shared.kit.http.bodies import TimedBody
-from shared.kit.http.context import context_of
 from shared.kit.http.edge import Edge, Sealer
 from shared.kit.http.problems import PathNotFound, problem_responses
 from shared.kit.http.queries import AFTER_TEXT, SECURITY, query_route
@@ -35,12 +33,13 @@ from shared.kit.http.requests import (
     parse_body,
     path_values,
     read_body,
+    require_json,
     wait_after,
 )
 from shared.kit.http.routing import FeatureRoute
-from shared.kit.identity.ids import command_id, fingerprint
-from shared.kit.ports import Secret
-from shared.kit.submission import Answer, Caller, Submission, Unavailable
+from shared.kit.http.submitting import Draft, Order, submit
+from shared.kit.http.uploads import Download, UploadHandler, download_route, upload_route
+from shared.kit.submission import Caller
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -71,22 +70,6 @@ class Call(Generic[B]):
             raise PathNotFound from None
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a handler makes of a call.
-
-    `secrets` are stored only if the command is accepted. `created` is set when the command starts
-    the stream it targets: the answer's id is then that stream's last part (for a repeated request
-    the first one's, whatever new id this draft drew). `occurred_at` overrides a TimedBody's.
-    """
-
-    command: Command
-    occurred_at: datetime | None = None
-    secrets: tuple[Secret, ...] = ()
-    on_behalf_of: str = ""
-    created: str = ""
-
-
 Handler = Callable[[Call[B]], Awaitable[Draft] | Draft]
 
 
@@ -108,6 +91,7 @@ class CommandEndpoint(Generic[B]):
         headers = headers_of(scope)
         caller = authenticate(edge, headers)
         path = path_values(scope)
+        require_json(headers)
         asked = command_headers(headers)
         body, plain = parse_body(self._body, await read_body(receive))
         await wait_after(edge, headers)
@@ -115,47 +99,16 @@ class CommandEndpoint(Generic[B]):
         occurred_at = body.happened_at(edge.clock.now()) if isinstance(body, TimedBody) else None
         made = self._handler(call)
         draft = await made if inspect.isawaitable(made) else made
-        context = context_of(scope)
-        url_path: str = scope["path"]
-        answer = await self._submit(
-            Submission(
-                command_id=command_id(caller.issuer, caller.subject, call.scope, asked.key),
-                fingerprint=fingerprint(
-                    edge.fingerprint_secret, scope["method"], url_path, plain, asked.if_match
-                ),
-                scope=call.scope,
-                command=draft.command,
-                caller=caller,
-                correlation_id=context.correlation_id,
-                on_behalf_of=draft.on_behalf_of,
-                occurred_at=draft.occurred_at or occurred_at,
-                expected_version=asked.expected_version,
-                secrets=draft.secrets,
-                traceparent=context.traceparent,
-            )
+        order = Order(
+            caller=caller,
+            place=call.scope,
+            headers=asked,
+            plain=plain,
+            draft=draft,
+            occurred_at=draft.occurred_at or occurred_at,
         )
-        context.code = answer_code(answer)
-        response = answer_response(
-            self._service,
-            answer,
-            scope=call.scope,
-            path=url_path,
-            status=self._status,
-            created=bool(draft.created),
-        )
+        response = await submit(self._service, edge, scope, order, status=self._status)
         await response(scope, receive, send)
-
-    async def _submit(self, submission: Submission) -> Answer:
-        limits = self._edge.limits
-        try:
-            async with asyncio.timeout(limits.answer_ms_max / 1000):
-                return await self._edge.submit(submission)
-        except TimeoutError:
-            return Unavailable(
-                code="answer_late",
-                text="No answer yet: send the same request again, with the same Idempotency-Key.",
-                retry_after_s=limits.retry_after_s,
-            )
 
 
 def command_route(
@@ -236,6 +189,42 @@ class Routes:
                 summary=summary,
                 versioned=versioned,
             )
+        )
+
+    def upload(
+        self,
+        path: str,
+        parameters: type[B],
+        handler: UploadHandler[B],
+        *,
+        action: type[Command],
+        storing: str,
+        summary: str,
+    ) -> None:
+        """Add a POST whose body is a file; the path ends in `/attachments`.
+
+        Whoever may not do `storing` is turned away before the file is read; `action` is the command
+        it gives, which the writer's policy table judges. `parameters` are those of the query.
+        """
+        self.routes.append(
+            upload_route(
+                self._service,
+                self._path(path),
+                self._edge,
+                parameters,
+                handler,
+                action=action,
+                storing=storing,
+                summary=summary,
+            )
+        )
+
+    def download(
+        self, path: str, handler: Callable[..., Awaitable[Download]], *, action: str, summary: str
+    ) -> None:
+        """Add a GET that answers with a file; otherwise as `query`."""
+        self.routes.append(
+            download_route(self._path(path), self._edge, handler, action=action, summary=summary)
         )
 
     def _path(self, path: str) -> str:

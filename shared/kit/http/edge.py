@@ -32,6 +32,8 @@ class Limits:
     """The edge's bounds; units are in the names."""
 
     body_bytes_max: int = 256 * 1024
+    upload_bytes_max: int = 10 * 1024 * 1024  # a file, sent as the body
+    uploads_in_flight_max: int = 4
     in_flight_max: int = 512
     answer_ms_max: int = 10_000  # a command's answer; later: 503, and the key makes a retry safe
     after_ms_max: int = 2_000  # how long a Cogov-After waits

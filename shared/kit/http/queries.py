@@ -65,12 +65,14 @@ def query_route(
         operation_id=_operation_id(handler),
         response_model=answer,
         responses=problem_responses(400, 401, 403, 404, 422, 503),
-        dependencies=[Depends(_guard(edge, action))],
+        dependencies=[Depends(query_guard(edge, action))],
         openapi_extra=SECURITY,
     )
 
 
-def _guard(edge: Edge, action: str) -> Callable[..., Awaitable[None]]:
+def query_guard(edge: Edge, action: str) -> Callable[..., Awaitable[None]]:
+    """Give what authenticates and authorises a GET before anything else of it is read."""
+
     async def guard(
         request: Request,
         scope: str,

@@ -48,7 +48,6 @@ def authenticate(edge: Edge, headers: Mapping[bytes, bytes]) -> Caller:
 
 def command_headers(headers: Mapping[bytes, bytes]) -> CommandHeaders:
     """Read Idempotency-Key (needed, 1 to 200 printable characters) and If-Match (a version)."""
-    _require_json(headers)
     key = headers.get(b"idempotency-key", b"").decode("latin-1")
     if not key:
         raise Problem(400, "idempotency_key_missing", "A POST needs an Idempotency-Key.")
@@ -111,6 +110,25 @@ async def read_body(receive: Receive) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def require_json(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that is not JSON as it is."""
+    media_type = media_type_of(headers)
+    if media_type != "application/json" or not _plain(headers):
+        raise Problem(415, "media_type_unsupported", "Send application/json, not encoded.")
+
+
+def media_type_of(headers: Mapping[bytes, bytes]) -> str:
+    """Give the body's media type without parameters, in small letters."""
+    media_type = headers.get(b"content-type", b"").partition(b";")[0]
+    return media_type.strip().lower().decode("latin-1")
+
+
+def require_unencoded(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a body that is compressed."""
+    if not _plain(headers):
+        raise Problem(415, "media_type_unsupported", "Send the file as it is, not encoded.")
+
+
 def parse_body(model: type[M], raw: bytes) -> tuple[M, Any]:
     """Give the body as `model` and as plain JSON; raise a Problem or TextHasNul."""
     try:
@@ -128,11 +146,8 @@ def parse_body(model: type[M], raw: bytes) -> tuple[M, Any]:
         raise request_invalid(errors) from None
 
 
-def _require_json(headers: Mapping[bytes, bytes]) -> None:
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if media_type != b"application/json" or encoding != b"identity":
-        raise Problem(415, "media_type_unsupported", "Send application/json, not encoded.")
+def _plain(headers: Mapping[bytes, bytes]) -> bool:
+    return headers.get(b"content-encoding", b"identity").strip().lower() == b"identity"
 
 
 def _depth(value: Any) -> int:

@@ -25,7 +25,6 @@ class Entry:
     type: str
     fact: Fact | None
     unreadable: str = ""
-    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

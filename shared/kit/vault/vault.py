@@ -39,6 +39,7 @@ RECORDS_MAX: Final = 200
 
 _VERSION: Final = b"\1"  # of the sealing: AES-256-GCM, the place of the text as associated data
 _PEPPER_BYTES_MIN: Final = 16
+_FILE_LABEL: Final = b"cogov.file.1"
 _SUBJECT_LABEL: Final = "cogov.subject.1"
 _SEALED: Final[LiteralString] = """
 SELECT v.record, v.field, v.subject, v.ciphertext
@@ -117,6 +118,44 @@ class Vault:
             ciphertext = _VERSION + nonce + key.encrypt(nonce, text, place)
             sealed.append(Secret(record, field, subject, ciphertext))
         return tuple(sealed)
+
+    async def seal_file(self, subject: UUID, content: bytes) -> bytes:
+        """Seal a file; the same file of the same person gives the same bytes.
+
+        Its nonce is a keyed digest of the content, so that no two contents share one. Raises
+        VaultUnavailable.
+        """
+        try:
+            key = await self._keys.ensure(subject)
+        except (KeyMissingError, *STORAGE_FAULTS) as error:
+            raise _unavailable("seal", error) from error
+        return await asyncio.to_thread(self._seal_file, key, subject, content)
+
+    async def open_file(
+        self, subject: UUID, item: str, sealed: bytes, access: Access
+    ) -> bytes | None:
+        """Open a file that is named `item` in the access log; None: its key was destroyed."""
+        try:
+            keys = await self._keys.get(self._service, access, [(item, "file", subject)])
+        except STORAGE_FAULTS as error:
+            raise _unavailable("reveal", error) from error
+        if subject not in keys:
+            return None
+        version, nonce, ciphertext = split(sealed)
+        if version != _VERSION:
+            raise CiphertextBrokenError(item)
+        try:
+            place = self._file_place(subject)
+            content = await asyncio.to_thread(keys[subject].decrypt, nonce, ciphertext, place)
+        except (InvalidTag, ValueError):
+            raise CiphertextBrokenError(item) from None
+        log.info(
+            "vault.file_revealed",
+            item=item,
+            purpose=access.purpose.value,
+            identity=str(access.caller.identity),
+        )
+        return content
 
     async def reveal(
         self, records: Sequence[UUID], access: Access, *, fields: Collection[str] | None = None
@@ -217,6 +256,15 @@ class Vault:
         except (InvalidTag, ValueError):
             raise CiphertextBrokenError(str(record)) from None
         return Opened(UUID(int=record.int), field, UUID(int=subject.int), text)
+
+    def _seal_file(self, key: AESGCM, subject: UUID, content: bytes) -> bytes:
+        digest = hashlib.sha256(content).digest()
+        seed = hmac.digest(self._pepper, _FILE_LABEL + subject.bytes + digest, hashlib.sha256)
+        nonce = seed[:NONCE_BYTES]
+        return _VERSION + nonce + key.encrypt(nonce, content, self._file_place(subject))
+
+    def _file_place(self, subject: UUID) -> bytes:
+        return f"{self._service}|file|{subject}".encode()
 
     def _place(self, record: UUID, field: str, subject: UUID) -> bytes:
         return f"{self._service}|{record}|{field}|{subject}".encode()

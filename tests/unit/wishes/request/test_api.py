@@ -62,7 +62,14 @@ class Desk:
             limits=Limits(),
         )
         nowhere = cast("Any", None)
-        rooms = Rooms(edge=edge, tables=nowhere, states=nowhere, vault=nowhere, district="north")
+        rooms = Rooms(
+            edge=edge,
+            tables=nowhere,
+            states=nowhere,
+            vault=nowhere,
+            attachments=nowhere,
+            district="north",
+        )
         app = create_app(
             "wishes",
             edge,

@@ -1,0 +1,1 @@
+"""Evidence: the files that belong to a request (X10)."""
