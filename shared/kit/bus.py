@@ -70,6 +70,10 @@ class Consumer(Protocol):
         """
         ...
 
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Give the offset after the last record of each partition, as the last fetch saw it."""
+        ...
+
     async def close(self) -> None:
         """Give up the connection."""
         ...

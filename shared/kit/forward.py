@@ -11,18 +11,22 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import httpx
 import msgspec
 import structlog
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.decider import Command
 from shared.kit.lease import Holding
+from shared.kit.observability.metrics import Metrics
 from shared.kit.ports import Secret
 from shared.kit.submission import (
     Accepted,
@@ -92,6 +96,14 @@ class SubmissionCodec:
         return Submission(command=self._commands.decode(forwarded.command), **fields)
 
 
+@dataclass(slots=True)
+class _Way:
+    """How a command came to the writer's process."""
+
+    outcome: str = "ok"
+    started: float = field(default_factory=perf_counter)
+
+
 class LocalWriter(Protocol):
     """The writer of this process, while it leads."""
 
@@ -111,12 +123,14 @@ class Door:
         client: httpx.AsyncClient,
         secret: str,
         deadline_s: float,
+        metrics: Metrics | None = None,
     ) -> None:
         self._codec = codec
         self._who_leads = who_leads
         self._client = client
         self._secret = secret
         self._deadline_s = deadline_s
+        self._seconds = (metrics or Metrics(CollectorRegistry())).forward_seconds
         self.local: LocalWriter | None = None
         self._closed = False
 
@@ -131,31 +145,37 @@ class Door:
             return await self.local.submit(submission)
         body = self._codec.encode(submission)
         answer: Answer = _NO_WRITER
+        way = _Way()
         try:
             async with asyncio.timeout(self._deadline_s):
                 while not self._closed:
-                    answer = await self._try_once(submission, body)
+                    answer = await self._try_once(submission, body, way)
                     if answer != _NO_WRITER:
+                        self._seconds.labels(way.outcome).observe(perf_counter() - way.started)
                         return answer
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            return answer
+            pass
+        self._seconds.labels("deadline").observe(perf_counter() - way.started)
         return answer
 
-    async def _try_once(self, submission: Submission, body: bytes) -> Answer:
+    async def _try_once(self, submission: Submission, body: bytes, way: _Way) -> Answer:
         if self.local is not None:
             return await self.local.submit(submission)
         try:
             leader = await self._who_leads()
             if leader is None:
+                way.outcome = "moved"
                 return _NO_WRITER
             response = await self._client.post(
                 f"{leader.address}{PATH}", content=body, headers={_PROOF_HEADER: self._secret}
             )
         except (httpx.TransportError, OSError) as error:
             _log.info("command.forwarding_failed", error=type(error).__name__)
+            way.outcome = "resent"
             return _NO_WRITER
         if response.status_code in _PASSING:
+            way.outcome = "moved"
             return _NO_WRITER
         response.raise_for_status()
         return _ANSWERS.decode(response.content)

@@ -8,12 +8,15 @@ back from whatever is out of order: drop the consumer and start again at the sto
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 import structlog
+from opentelemetry.trace import SpanKind
+from prometheus_client import CollectorRegistry
 
 from shared.contracts.topics import Topic
 from shared.kit.backoff import Backoff
@@ -25,14 +28,22 @@ from shared.kit.bus import (
     Record,
     RecordUnreadableError,
 )
-from shared.kit.cloudevents import Malformed, parse
+from shared.kit.cloudevents import HeardEvent, Malformed, parse
 from shared.kit.delivery import Delivery, DeliveryError
 from shared.kit.heard import HeardPart, Item, Judged, Move, Outcome
+from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import NO_TRACING, Tracing, messaging
 from shared.kit.ports import LogUnavailableError, Random
 
 _log: Final = structlog.get_logger()
 
 Partition = tuple[str, int]
+
+_COUNTED: Final = {
+    Outcome.APPENDED: "stored",
+    Outcome.KNOWN: "duplicate",
+    Outcome.PARKED: "parked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +80,15 @@ class IngestLimits:
 
 @dataclass(frozen=True, slots=True)
 class IngestStatus:
-    """For readiness and metrics; `stopped` gives the reason by topic and partition."""
+    """For readiness and metrics, by topic and partition.
+
+    `stopped` gives the reasons, `lags` how many records are on the topic and not yet heard, where
+    that is known.
+    """
 
     connected: bool
     stopped: Mapping[Partition, str]
+    lags: Mapping[Partition, int]
     outcomes: Mapping[Outcome, int]
     failures: int
 
@@ -99,7 +115,15 @@ class Ingest:
         topics: Sequence[Topic],
         random: Random,
         limits: IngestLimits,
+        known_types: frozenset[str] | None = None,
+        metrics: Metrics | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
+        """Take `known_types` (none: every type is known), which only matter to what is counted."""
+        self._known_types = known_types
+        self._metrics = metrics or Metrics(CollectorRegistry())
+        self._tracing = tracing
+        self._consumer: Consumer | None = None
         self._source = source
         self._bus = bus
         self._delivery = delivery
@@ -130,6 +154,7 @@ class Ingest:
         return IngestStatus(
             connected=self._connected or not self._topics,
             stopped=dict(self._stopped),
+            lags=self._lags(),
             outcomes=dict(self._outcomes),
             failures=self._failures,
         )
@@ -156,9 +181,11 @@ class Ingest:
         try:
             await consumer.seek({key: place.next for key, place in self._places.items()})
             self._connected = True
+            self._consumer = consumer
             while not self._again.is_set():
                 await self._hear(consumer)
         finally:
+            self._consumer = None
             await consumer.close()
 
     async def _load(self) -> None:
@@ -240,8 +267,29 @@ class Ingest:
         return HeardPart(*key, (), Move(place.generation, place.expected, stays), stop=reason)
 
     async def _deliver(self, parts: Sequence[HeardPart]) -> None:
-        for judged in await self._delivery.deliver(parts):
-            self._note(judged)
+        traceparents = (
+            item.what.event.traceparent
+            for part in parts
+            for item in part.items
+            if isinstance(item.what, HeardEvent)
+        )
+        with self._tracing.batch("ingest", traceparents, SpanKind.CONSUMER) as span:
+            if span:
+                records = sum(len(part.items) for part in parts)
+                topics = ",".join(dict.fromkeys(part.topic for part in parts))
+                span.set_standard(messaging("process", topics, records))
+            for judged in await self._delivery.deliver(parts):
+                self._note(judged)
+
+    def _lags(self) -> dict[Partition, int]:
+        if self._consumer is None:
+            return {}
+        ends = self._consumer.ends()
+        return {
+            key: max(0, ends[key] - place.next)
+            for key, place in self._places.items()
+            if key in ends
+        }
 
     def _note(self, judged: Judged) -> None:
         for offset in judged.offsets:
@@ -249,8 +297,7 @@ class Ingest:
             place.generation = offset.generation
             place.expected = place.next = offset.next
             place.lost = False
-        for outcome in judged.outcomes.values():
-            self._outcomes[outcome] += 1
+        self._count(judged)
         for letter in judged.dead_letters:
             _log.warning(
                 "ingest.parked",
@@ -264,3 +311,17 @@ class Ingest:
             self._stopped[stop.topic, stop.part] = stop.reason
             _log.error("ingest.stopped", topic=stop.topic, part=stop.part, reason=stop.reason)
             self._again.set()
+
+    def _count(self, judged: Judged) -> None:
+        sources: Counter[tuple[str, str]] = Counter()
+        for (topic, _, _), outcome in judged.outcomes.items():
+            self._outcomes[outcome] += 1
+            if outcome in _COUNTED:
+                sources[self._topics[topic].service, _COUNTED[outcome]] += 1
+        if self._known_types is not None:
+            for event in judged.events:
+                if event.type not in self._known_types and event.source is not None:
+                    sources[event.source, "unknown_type"] += 1
+                    sources[event.source, "stored"] -= 1
+        for labels, records in sources.items():
+            self._metrics.heard_events.labels(*labels).inc(records)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
 import socket
@@ -17,24 +16,22 @@ import structlog
 from shared.kit.deciding import Deciding
 from shared.kit.delivery import Delivery, DeliveryLimits
 from shared.kit.forward import Door
-from shared.kit.heard import stop_kind
 from shared.kit.http.edge import Edge
 from shared.kit.ingest import Ingest, IngestLimits
 from shared.kit.kafka.bus import KafkaBus
 from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
-from shared.kit.observability.metrics import HEARD_STOPS, Metrics
-from shared.kit.ports import LogUnavailableError
+from shared.kit.measuring import Measuring
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.readiness import Readiness
 from shared.kit.relay import Relay, RelayFencedError, RelayLimits
+from shared.kit.running import Running
 from shared.kit.service import Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.writer import FencedError, Writer, WriterLimits
 
 _log: Final = structlog.get_logger()
-_MEASURE_INTERVAL_S: Final = 2.0
 
 
 class LeadershipLostError(Exception):
@@ -52,7 +49,7 @@ class Replica:
     bus: KafkaBus
     door: Door
     edge: Edge
-    metrics: Metrics
+    running: Running
     readiness: Readiness
     address: str
     writer: Writer | None = None
@@ -69,12 +66,14 @@ class Replica:
             seconds=settings.lease_seconds,
             revision=self.service.revision,
         )
-        lease = Lease(terms)
+        metrics = self.running.metrics
+        lease = Lease(terms, metrics)
+        self.readiness.stands_by(lease)
+        self.running.pulse.watch("lease", lambda: lease.alive)
         epoch = await lease.wait()
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         lease.keep(lambda reason: _resolve(lost, reason))
         _log.info("lease.taken", role=WRITE, epoch=epoch)
-        self.metrics.lease_epoch.labels(WRITE).set(epoch)
         try:
             await self._open(epoch, lease, lost)
         finally:
@@ -88,6 +87,14 @@ class Replica:
         self.writer = writer
         relay = self._relay(epoch, writer)
         ingest = self._ingest(writer)
+        measuring = Measuring(
+            self.pool,
+            self.running.metrics,
+            writer=writer,
+            relay=relay,
+            ingest=ingest,
+            hears=tuple(self.service.hears),
+        )
         self.readiness.leads(relay, ingest)
         self.ingest = ingest
         self.door.local = writer
@@ -96,7 +103,7 @@ class Replica:
             asyncio.create_task(relay.run(), name="relay"),
             asyncio.create_task(ingest.run(), name="ingest"),
             asyncio.create_task(_tick(lease), name="tick"),
-            asyncio.create_task(self._measure(relay, ingest), name="metrics"),
+            asyncio.create_task(measuring.run(), name="metrics"),
         ]
         try:
             await asyncio.wait({*tasks, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,21 +116,6 @@ class Replica:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _measure(self, relay: Relay, ingest: Ingest) -> None:
-        """Show how far the loops are, every two seconds."""
-        while True:
-            with contextlib.suppress(LogUnavailableError):
-                head, _ = await self.log.head()
-                self.metrics.relay_pending_events.set(max(0, head - relay.position))
-            stopped = ingest.status().stopped
-            for topic in self.service.hears:
-                for part in range(topic.partitions):
-                    reason = stop_kind(stopped.get((topic.name, part), ""))
-                    for kind in HEARD_STOPS:
-                        series = (topic.service, str(part), kind)
-                        self.metrics.heard_stopped.labels(*series).set(reason == kind)
-            await asyncio.sleep(_MEASURE_INTERVAL_S)
 
     def _writer(self, epoch: int) -> Writer:
         settings, service = self.settings, self.service
@@ -146,7 +138,8 @@ class Replica:
                 cache_streams_max=settings.writer_cache_streams_max,
                 give_up_after_s=settings.writer_give_up_after_s,
             ),
-            metrics=self.metrics,
+            metrics=self.running.metrics,
+            tracing=self.running.traces.tracing,
         )
 
     def _relay(self, epoch: int, writer: Writer) -> Relay:
@@ -163,6 +156,8 @@ class Replica:
                 poll_interval_s=settings.relay_poll_interval_ms / 1000,
                 heartbeat_interval_s=settings.heartbeat_interval_ms / 1000,
             ),
+            metrics=self.running.metrics,
+            tracing=self.running.traces.tracing,
         )
 
     def _ingest(self, writer: Writer) -> Ingest:
@@ -181,6 +176,9 @@ class Replica:
                 batch_records_max=settings.ingest_batch_records_max,
                 poll_timeout_ms=settings.ingest_poll_timeout_ms,
             ),
+            known_types=self.service.heard_types(),
+            metrics=self.running.metrics,
+            tracing=self.running.traces.tracing,
         )
 
 

@@ -18,19 +18,25 @@ from typing import Final
 
 import asyncpg
 import structlog
+from prometheus_client import CollectorRegistry
 
+from shared.kit.lease_watch import LeaseWatch, LossKind
+from shared.kit.observability.metrics import Metrics
 from shared.kit.postgres.faults import STORAGE_FAULTS
 
 _log: Final = structlog.get_logger()
 
 _TAKE: Final = """
+WITH before AS (SELECT k.holder, k.until FROM kit.lease AS k WHERE k.role = $1)
 INSERT INTO kit.lease AS l (role, holder, address, epoch, until, revision)
 VALUES ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 second', $5)
 ON CONFLICT (role) DO UPDATE
 SET holder = excluded.holder, address = excluded.address, epoch = l.epoch + 1,
     until = excluded.until, revision = excluded.revision
 WHERE l.until < clock_timestamp() AND l.revision <= excluded.revision
-RETURNING l.epoch
+RETURNING l.epoch,
+    (SELECT b.holder FROM before AS b) AS before,
+    (SELECT extract(epoch FROM clock_timestamp() - b.until)::float8 FROM before AS b) AS free_s
 """
 _FENCE: Final = "UPDATE kit.head SET epoch = $1 WHERE epoch < $1"
 _RENEW: Final = """
@@ -39,7 +45,7 @@ WHERE role = $1 AND holder = $2 AND until >= clock_timestamp()
 RETURNING epoch
 """
 _RELEASE: Final = """
-UPDATE kit.lease SET until = clock_timestamp() - interval '1 second'
+UPDATE kit.lease SET until = clock_timestamp(), holder = ''
 WHERE role = $1 AND holder = $2
 """
 _WHO: Final = """
@@ -81,11 +87,25 @@ async def who_holds(connection: asyncpg.Pool | asyncpg.Connection, role: str) ->
 class Lease:
     """A lease that is taken once and then kept by a thread until it is lost or released."""
 
-    def __init__(self, terms: LeaseTerms) -> None:
+    def __init__(self, terms: LeaseTerms, metrics: Metrics | None = None) -> None:
         self._terms = terms
+        self._watch = LeaseWatch(metrics or Metrics(CollectorRegistry()), terms.role)
         self._ticked = time.monotonic()
+        self._held_until = 0.0
+        self._ended = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether what should be renewed is: its thread may only end when the lease does."""
+        thread = self._thread
+        return thread is None or thread.is_alive() or self._ended.is_set() or self._stop.is_set()
+
+    @property
+    def idle_s(self) -> float:
+        """Tell for how long it was neither asked for nor kept."""
+        return time.monotonic() - self._ticked
 
     async def take(self) -> int | None:
         """Try to take the lease; give the new epoch, or None while another holds it."""
@@ -93,18 +113,22 @@ class Lease:
         connection = await asyncpg.connect(terms.dsn, timeout=5, command_timeout=5)
         try:
             async with connection.transaction():
-                epoch: int | None = await connection.fetchval(
+                row = await connection.fetchrow(
                     _TAKE, terms.role, terms.holder, terms.address, terms.seconds, terms.revision
                 )
+                epoch: int | None = None if row is None else row["epoch"]
                 if epoch is not None and terms.role == WRITE:
                     await connection.execute(_FENCE, epoch)
         finally:
             await connection.close()
+        if row is not None:
+            self._watch.taken(row["epoch"], row["before"], row["free_s"])
         return epoch
 
     async def wait(self) -> int:
         """Wait until the lease is free and take it, through outages too; give the new epoch."""
         while True:
+            self.tick()
             try:
                 epoch = await self.take()
             except STORAGE_FAULTS as error:
@@ -118,8 +142,12 @@ class Lease:
         """Start renewing; `on_lost(reason)` is called in this event loop, once."""
         loop = asyncio.get_running_loop()
         self._ticked = time.monotonic()
+        self._held_until = self._ticked + self._terms.seconds
+        self._watch.keeps(lambda: self._held_until - time.monotonic())
 
-        def lost(reason: str) -> None:
+        def lost(kind: LossKind, reason: str) -> None:
+            self._watch.lost(kind)
+            self._ended.set()
             loop.call_soon_threadsafe(on_lost, reason)
 
         self._thread = threading.Thread(
@@ -137,6 +165,7 @@ class Lease:
         If the database is away the lease runs out by itself, and nothing is raised.
         """
         self._stop.set()
+        self._watch.gone()
         thread = self._thread
         if thread is not None:
             await asyncio.to_thread(thread.join, 5)
@@ -149,15 +178,14 @@ class Lease:
         except STORAGE_FAULTS as error:
             _log.warning("lease.not_released", role=self._terms.role, error=str(type(error)))
 
-    async def _renew(self, lost: Callable[[str], None]) -> None:
+    async def _renew(self, lost: Callable[[LossKind, str], None]) -> None:
         terms = self._terms
         connection: asyncpg.Connection | None = None
-        held_until = time.monotonic() + terms.seconds
         pause_s = terms.seconds / 3
         try:
             while not self._stop.wait(pause_s):
                 if time.monotonic() - self._ticked > terms.seconds / 2:
-                    return lost("the event loop stood still")
+                    return lost("stalled", "the event loop stood still")
                 asked_at = time.monotonic()
                 try:
                     if connection is None:
@@ -168,13 +196,13 @@ class Lease:
                 except STORAGE_FAULTS as error:
                     connection = _dropped(connection)
                     _log.warning("lease.renewal_failed", role=terms.role, error=str(type(error)))
-                    if time.monotonic() > held_until:
-                        return lost("the database could not be reached")
+                    if time.monotonic() > self._held_until:
+                        return lost("unreachable", "the database could not be reached")
                     pause_s = min(terms.seconds / 3, 0.25)
                     continue
                 if epoch is None:
-                    return lost("it ran out, or another holder took it")
-                held_until = asked_at + terms.seconds
+                    return lost("taken", "it ran out, or another holder took it")
+                self._held_until = asked_at + terms.seconds
                 pause_s = terms.seconds / 3
         finally:
             _dropped(connection)

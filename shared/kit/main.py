@@ -58,7 +58,7 @@ def run(service: Service, settings_type: type[ServiceSettings], argv: Sequence[s
 def _serve(service: Service, settings: ServiceSettings, roles: frozenset[str]) -> int:
     if "project" in roles:
         return uvloop.run(run_projector(service, settings))
-    port = uvloop.run(run_replica(service, settings, leads="write" in roles))
+    port = uvloop.run(run_replica(service, settings, roles=roles))
     if port is None:
         return 0
     # The lease was lost: nothing of the old epoch may live on, so the process starts anew.

@@ -52,6 +52,9 @@ class Cache:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._entries_max = entries_max
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def get(self, stream: str) -> Entry | None:
         """Give what is known of a stream."""
         entry = self._entries.get(stream)

@@ -15,23 +15,18 @@ import asyncpg
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from shared.kit.http.health import Check, health_router
 from shared.kit.lease import PROJECT, Lease, LeaseTerms
+from shared.kit.measuring import ModelMeasuring
 from shared.kit.observability.metrics import Metrics
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.read_models.projector import Projector, ProjectorLimits
 from shared.kit.read_models.wake import HeadWake
+from shared.kit.readiness import Readiness
+from shared.kit.running import Running, show_pools
 from shared.kit.service import Service
-from shared.kit.serving import (
-    Server,
-    common_labels,
-    listen,
-    open_pool,
-    open_vault,
-    write_port,
-)
+from shared.kit.serving import Server, listen, open_pool, open_vault, write_port
 from shared.kit.settings import ServiceSettings
 from shared.kit.vault import Indexer, IndexerLimits, SearchIndex
 
@@ -43,7 +38,9 @@ _MEASURE_INTERVAL_S: Final = 2.0
 class _Turn:
     """This process's hold on the projector's lease: exactness is the cursors', this saves work."""
 
-    def __init__(self, service: Service, settings: ServiceSettings) -> None:
+    def __init__(self, running: Running) -> None:
+        service, settings = running.service, running.settings
+        self._running = running
         self._terms = LeaseTerms(
             dsn=settings.database_dsn.get_secret_value(),
             role=PROJECT,
@@ -57,7 +54,8 @@ class _Turn:
     async def run(self) -> None:
         """Take the lease whenever it is free, and keep it; release it when cancelled."""
         while True:
-            lease = Lease(self._terms)
+            lease = Lease(self._terms, self._running.metrics)
+            self._running.pulse.watch("lease", lambda lease=lease: lease.alive)
             await self._hold(lease, await lease.wait())
 
     async def _hold(self, lease: Lease, epoch: int) -> None:
@@ -78,23 +76,19 @@ class _Turn:
 async def run_projector(service: Service, settings: ServiceSettings) -> int:
     """Project until told to stop; give the exit code."""
     async with contextlib.AsyncExitStack() as stack:
+        running = Running.open(service, settings, {PROJECT}, stack)
         pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "project")
-        turn = _Turn(service, settings)
-        projector = Projector(
-            pool,
-            service.registry(),
-            service.read_models,
-            wake=HeadWake(pool, poll_s=settings.project_poll_interval_ms / 1000),
-            random=random.SystemRandom(),
-            is_active=lambda: turn.active,
-            limits=ProjectorLimits(page_events_max=settings.project_batch_events_max),
-        )
+        show_pools(running.metrics, {"log": pool})
+        turn = _Turn(running)
+        projector = _make_projector(running, pool, turn)
         indexer = await _open_indexer(service, settings, pool, turn, stack)
-        metrics = Metrics(CollectorRegistry(), common_labels(service, settings, PROJECT))
         listener = listen(settings)
         server = Server(
             uvicorn.Config(
-                _health(projector, metrics), log_config=None, access_log=False, lifespan="off"
+                _health(running, projector, Readiness(service, pool)),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
             )
         )
         loop = asyncio.get_running_loop()
@@ -104,8 +98,11 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
             asyncio.create_task(turn.run(), name="lease"),
             asyncio.create_task(projector.run(), name="projector"),
             asyncio.create_task(indexer.run(), name="indexer"),
-            asyncio.create_task(_measure(projector, indexer, metrics), name="metrics"),
+            asyncio.create_task(
+                _measure(projector, indexer, pool, running.metrics), name="metrics"
+            ),
         ]
+        await stack.enter_async_context(running.pulse.beating())
         serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
         gc.collect()
         gc.freeze()
@@ -121,6 +118,21 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
             server.stop()
             await asyncio.gather(*tasks, serving, return_exceptions=True)
     return 0
+
+
+def _make_projector(running: Running, pool: asyncpg.Pool, turn: _Turn) -> Projector:
+    service, settings = running.service, running.settings
+    return Projector(
+        pool,
+        service.registry(),
+        service.read_models,
+        wake=HeadWake(pool, poll_s=settings.project_poll_interval_ms / 1000),
+        random=random.SystemRandom(),
+        is_active=lambda: turn.active,
+        limits=ProjectorLimits(page_events_max=settings.project_batch_events_max),
+        metrics=running.metrics,
+        tracing=running.traces.tracing,
+    )
 
 
 async def _open_indexer(
@@ -144,17 +156,18 @@ async def _open_indexer(
     )
 
 
-async def _measure(projector: Projector, indexer: Indexer, metrics: Metrics) -> None:
+async def _measure(
+    projector: Projector, indexer: Indexer, pool: asyncpg.Pool, metrics: Metrics
+) -> None:
+    measuring = ModelMeasuring(pool, metrics)
     while True:
         with contextlib.suppress(*STORAGE_FAULTS):
-            for one in await projector.status():
-                series = (one.name, str(one.revision), "no" if projector.ready() else "yes")
-                metrics.model_lag_events.labels(*series).set(one.lag)
+            await measuring.look(await projector.status())
             metrics.search_lag_events.set(await indexer.lag())
         await asyncio.sleep(_MEASURE_INTERVAL_S)
 
 
-def _health(projector: Projector, metrics: Metrics) -> FastAPI:
+def _health(running: Running, projector: Projector, readiness: Readiness) -> FastAPI:
     async def read_models() -> Check:
         """Every table is there and folded."""
         found = await projector.status()
@@ -167,5 +180,12 @@ def _health(projector: Projector, metrics: Metrics) -> FastAPI:
         return Check("read_models", "ok")
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(health_router((read_models,), metrics.shown, check_ms_max=_CHECK_MS_MAX))
+    app.include_router(
+        health_router(
+            (*readiness.probes(), read_models),
+            running.metrics.shown,
+            check_ms_max=_CHECK_MS_MAX,
+            dead=running.pulse.dead,
+        )
+    )
     return app

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 
 from shared.kit.heard import HeardBatch, HeardResult
-from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.metrics import VIA, Metrics
 from shared.kit.submission import Answer, Submission, Unavailable
+from shared.kit.writer_watch import via_of
 
 
 @dataclass(slots=True)
@@ -18,6 +20,12 @@ class WaitingCommand:
 
     submission: Submission
     answer: asyncio.Future[Answer]
+    queued_at: float = field(default_factory=perf_counter)
+
+    @property
+    def via(self) -> str:
+        """Name the way it came."""
+        return via_of(self.submission)
 
     @property
     def done(self) -> bool:
@@ -40,6 +48,12 @@ class WaitingHeard:
 
     batch: HeardBatch
     result: asyncio.Future[HeardResult]
+    queued_at: float = field(default_factory=perf_counter)
+
+    @property
+    def via(self) -> str:
+        """Name the way it came."""
+        return "ingest"
 
     @property
     def done(self) -> bool:
@@ -67,17 +81,13 @@ class Queues:
     """
 
     def __init__(self, *, commands_max: int, heard_max: int, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._waits = {via: metrics.writer_queue_wait_seconds.labels(via) for via in VIA}
         self._commands_max = commands_max
         self._heard_max = heard_max
         self._people: deque[WaitingCommand] = deque()
         self._rules: deque[WaitingCommand] = deque()
         self._heard: deque[WaitingHeard] = deque()
-        self._lengths = {
-            "commands": (self._people, metrics.writer_queue_depth.labels("http")),
-            "rules": (self._rules, metrics.writer_queue_depth.labels("policy")),
-            "heard": (self._heard, metrics.writer_queue_depth.labels("ingest")),
-        }
-        self._batch_size = metrics.writer_batch_commands
         self.filled = asyncio.Event()
 
     def __bool__(self) -> bool:
@@ -118,10 +128,23 @@ class Queues:
         rules = min(len(self._rules), room - people)
         items.extend(self._people.popleft() for _ in range(people))
         items.extend(self._rules.popleft() for _ in range(rules))
-        self._batch_size.observe(len(items))
-        for queue, length in self._lengths.values():
-            length.set(len(queue))
+        self._metrics.writer_batch_commands.observe(len(items))
+        now = perf_counter()
+        for item in items:
+            self._waits[item.via].observe(now - item.queued_at)
         return items
+
+    def show(self) -> None:
+        """Show how many wait, and how long the oldest has."""
+        now = perf_counter()
+        for via, queue in (
+            ("http", self._people),
+            ("policy", self._rules),
+            ("ingest", self._heard),
+        ):
+            oldest_s = now - queue[0].queued_at if queue else 0.0
+            self._metrics.writer_queue_depth.labels(via).set(len(queue))
+            self._metrics.writer_queue_oldest_seconds.labels(via).set(oldest_s)
 
     def empty(self, why: Unavailable) -> None:
         """Refuse everything that still waits."""

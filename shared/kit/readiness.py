@@ -1,45 +1,108 @@
-"""Readiness that means something: what this process depends on, each with its state."""
+"""Readiness that means something: what the roles of this process depend on, each with its state.
+
+What a role cannot do its work without makes it `failed`: every role needs the database and its
+schema; `serve` the key database, and tables that were caught up once; `write` a lease that is
+asked for or kept (standing by is ready). Kafka, the writer, a stopped partition or table only
+degrade: requests are still answered, and taking every replica away would help nobody.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
 
 import asyncpg
 
 from shared.kit.http.health import Check, Probe
 from shared.kit.ingest import Ingest
-from shared.kit.lease import PROJECT, WRITE, who_holds
+from shared.kit.lease import PROJECT, WRITE, Lease, who_holds
 from shared.kit.postgres.faults import STORAGE_FAULTS
+from shared.kit.postgres.migrate import missing_migrations
 from shared.kit.read_models.cursors import status
 from shared.kit.relay import Relay
 from shared.kit.service import Service
 
+SERVE: Final = "serve"
+_IDLE_S_MAX: Final = 10.0
+_KEYS: Final = "SELECT to_regclass('vault.subject_key') IS NOT NULL"
+
 
 class Readiness:
-    """The checks of one replica; Kafka away or a stopped partition degrades, it does not fail."""
+    """The checks of one process; without the roles `serve` and `write`, those of every role."""
 
-    def __init__(self, service: Service, pool: asyncpg.Pool) -> None:
+    def __init__(
+        self,
+        service: Service,
+        pool: asyncpg.Pool,
+        keys_pool: asyncpg.Pool | None = None,
+        *,
+        roles: AbstractSet[str] = frozenset(),
+    ) -> None:
         self._service = service
         self._pool = pool
+        self._keys_pool = keys_pool
+        self._roles = roles
+        self._lease: Lease | None = None
         self._relay: Relay | None = None
         self._ingest: Ingest | None = None
+        self._schema_known = False
+        self._goal: int | None = None
+        self._caught_up = False
+
+    def stands_by(self, lease: Lease) -> None:
+        """Watch this lease from now on: this process asks for it, and then keeps it."""
+        self._lease = lease
 
     def leads(self, relay: Relay, ingest: Ingest) -> None:
         """Watch these loops from now on: this process leads."""
         self._relay, self._ingest = relay, ingest
 
     def probes(self) -> Sequence[Probe]:
-        """Give the checks."""
-        return (self.database, self.writer, self.kafka, self.partitions, self.read_models)
+        """Give the checks of its roles."""
+        found: list[Probe] = [self.database, self.schema]
+        if SERVE in self._roles:
+            found += [self.keys, self.read_models]
+        if WRITE in self._roles:
+            found.append(self.lease)
+        if self._roles:
+            found += [self.writer, self.kafka, self.partitions]
+        return found
 
     async def database(self) -> Check:
         """The log's database answers."""
         try:
             await self._pool.fetchval("SELECT h.position FROM kit.head AS h")
-        except STORAGE_FAULTS as error:
+        except (*STORAGE_FAULTS, asyncpg.UndefinedTableError) as error:
             return Check("database", "failed", type(error).__name__)
         return Check("database", "ok")
+
+    async def schema(self) -> Check:
+        """The log's schema is at least this release's; a newer one's additions do no harm."""
+        if not self._schema_known:
+            try:
+                missing = await missing_migrations(self._pool)
+            except (*STORAGE_FAULTS, asyncpg.UndefinedTableError) as error:
+                return Check("schema", "failed", type(error).__name__)
+            if missing:
+                return Check("schema", "failed", f"not migrated: {', '.join(missing)}")
+            self._schema_known = True
+        return Check("schema", "ok")
+
+    async def keys(self) -> Check:
+        """The key database answers and has its table."""
+        assert self._keys_pool is not None
+        try:
+            known = await self._keys_pool.fetchval(_KEYS)
+        except (*STORAGE_FAULTS, asyncpg.PostgresError) as error:
+            return Check("keys", "failed", type(error).__name__)
+        return Check("keys", "ok") if known else Check("keys", "failed", "not migrated")
+
+    async def lease(self) -> Check:
+        """The writer's lease is asked for, or kept."""
+        if self._lease is None or self._lease.idle_s > _IDLE_S_MAX:
+            return Check("lease", "failed", "neither asked for nor kept")
+        return Check("lease", "ok", "leads" if self._relay is not None else "stands by")
 
     async def writer(self) -> Check:
         """Somebody leads."""
@@ -76,16 +139,25 @@ class Readiness:
         return Check("partitions", "ok")
 
     async def read_models(self) -> Check:
-        """Every table of this release is there and folded; one that stopped degrades."""
+        """Each table of this release was once as far as the log was when first looked at.
+
+        After that one that is behind is served from; one that stopped only degrades.
+        """
         try:
             found = await status(self._pool, self._service.read_models)
             projecting = await who_holds(self._pool, PROJECT)
         except STORAGE_FAULTS:
             return Check("read_models", "degraded", "unknown")
+        if self._goal is None:
+            self._goal = max((one.position + one.lag for one in found), default=0)
+        late = [one for one in found if one.failure is None and one.position < self._goal]
+        behind = ", ".join(f"{one.name} {one.lag}" for one in found if not one.caught_up)
+        if late and not self._caught_up:
+            return Check("read_models", "failed", f"behind: {behind}")
+        self._caught_up = True
         stopped = [one.name for one in found if one.failure is not None]
         if stopped:
             return Check("read_models", "degraded", f"stopped: {', '.join(stopped)}")
         if projecting is None:
             return Check("read_models", "degraded", "nobody projects")
-        behind = [f"{one.name} {one.lag}" for one in found if not one.caught_up]
-        return Check("read_models", "ok", f"behind: {', '.join(behind)}" if behind else "")
+        return Check("read_models", "ok", f"behind: {behind}" if behind else "")

@@ -15,12 +15,16 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import SpanKind
+from prometheus_client import CollectorRegistry
 
 from shared.contracts.topics import Topic
 from shared.kit.backoff import Backoff
 from shared.kit.bus import Bus, BusUnavailableError, Producer, Record
 from shared.kit.cloudevents import Heartbeat, heartbeat_record, to_record
 from shared.kit.crash import crash_point
+from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import NO_TRACING, Tracing, messaging
 from shared.kit.ports import LogUnavailableError, Random, Stored
 
 _log: Final = structlog.get_logger()
@@ -98,6 +102,8 @@ class Relay:
         epoch: int,
         grew: asyncio.Event,
         limits: RelayLimits,
+        metrics: Metrics | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         """Take `grew`, set by the writer after each append: a hint, polling is the truth."""
         self._source = source
@@ -106,6 +112,8 @@ class Relay:
         self._epoch = epoch
         self._grew = grew
         self._limits = limits
+        self._metrics = metrics or Metrics(CollectorRegistry())
+        self._tracing = tracing
         self._backoff = Backoff(random, first_s=limits.backoff_first_s, max_s=limits.backoff_max_s)
         self._cursor = RelayCursor(0, topic.generation)
         self._beat_due = 0.0
@@ -121,6 +129,7 @@ class Relay:
                 await self._session()
             except (BusUnavailableError, LogUnavailableError) as error:
                 self.failures += 1
+                self._metrics.relay_producer_restarts.inc()
                 _log.warning("relay.interrupted", error=str(error), position=self.position)
             finally:
                 self.connected = False
@@ -155,7 +164,7 @@ class Relay:
         if page.upto == self.position:
             return False
         if page.events:
-            await producer.send(self._topic.name, self._records(page.events))
+            await self._send(producer, page)
             crash_point("relay.acked")
             self.published += len(page.events)
             await self._move(page.upto)
@@ -165,6 +174,17 @@ class Relay:
             # Nothing of it was ours to send: the cursor is stored with the next page or heartbeat.
             self.position = page.upto
         return True
+
+    async def _send(self, producer: Producer, page: Page) -> None:
+        traceparents = (outgoing.event.traceparent for outgoing in page.events)
+        with (
+            self._tracing.batch("send", traceparents, SpanKind.PRODUCER) as span,
+            self._metrics.relay_send_seconds.time(),
+        ):
+            if span:
+                span.set(position=page.upto)
+                span.set_standard(messaging("send", self._topic.name, len(page.events)))
+            await producer.send(self._topic.name, self._records(page.events))
 
     def _records(self, events: Sequence[Outgoing]) -> dict[int, list[Record]]:
         batches: dict[int, list[Record]] = {}

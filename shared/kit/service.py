@@ -71,6 +71,10 @@ class Service:
         heard = [event for events in self.hears.values() for event in events]
         return Registry((*self.public_events, *self.private_events, *heard))
 
+    def heard_types(self) -> frozenset[str]:
+        """Name the types of other services' events that this service knows."""
+        return frozenset(event.type_name() for events in self.hears.values() for event in events)
+
     def views(self) -> Views:
         """Give every view it reads through, its aggregates' own among them."""
         found = {view.name: view for view in self.heard_views}

@@ -13,6 +13,7 @@ import gc
 import signal
 import socket
 from collections.abc import Generator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ import asyncpg
 import httpx
 import structlog
 import uvicorn
-from prometheus_client import CollectorRegistry
+from fastapi import FastAPI
 from starlette.routing import Route
 
 from shared.kit.attachments import Attachments, open_store
@@ -38,6 +39,7 @@ from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
 from shared.kit.read_models.tables import Tables
 from shared.kit.readiness import Readiness
+from shared.kit.running import Running, show_pools
 from shared.kit.service import Rooms, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.states import StateReader
@@ -48,24 +50,28 @@ from shared.kit.waiting import Waiting
 _log: Final = structlog.get_logger()
 
 
-async def run_replica(service: Service, settings: ServiceSettings, *, leads: bool) -> int | None:
+async def run_replica(
+    service: Service, settings: ServiceSettings, *, roles: AbstractSet[str]
+) -> int | None:
     """Serve until told to stop (None), or until the lease is lost: the port to start anew on."""
     async with contextlib.AsyncExitStack() as stack:
         listener = listen(settings)
         port: int = listener.getsockname()[1]
-        role = "serve,write" if leads else "serve"
-        metrics = Metrics(CollectorRegistry(), common_labels(service, settings, role))
-        replica, app = await _open_replica(service, settings, listener, metrics, stack)
+        running = Running.open(service, settings, roles, stack)
+        replica, app = await _open_replica(running, listener, stack)
         server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        leading = asyncio.create_task(replica.lead()) if leads else None
+        leading = asyncio.create_task(replica.lead()) if WRITE in roles else None
+        await stack.enter_async_context(running.pulse.beating())
         gc.collect()
         gc.freeze()
         write_port(settings, listener)
-        _log.info("replica.serving", service=service.name, address=replica.address, leads=leads)
+        _log.info(
+            "replica.serving", service=service.name, address=replica.address, roles=sorted(roles)
+        )
         try:
             again = await _until_stopped(server, serving, leading)
             return port if again else None
@@ -108,14 +114,12 @@ class Server(uvicorn.Server):
 
 
 async def _open_replica(
-    service: Service,
-    settings: ServiceSettings,
-    listener: socket.socket,
-    metrics: Metrics,
-    stack: contextlib.AsyncExitStack,
+    running: Running, listener: socket.socket, stack: contextlib.AsyncExitStack
 ) -> tuple[Replica, Any]:
+    service, settings, metrics = running.service, running.settings, running.metrics
     pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "serve")
     keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "vault")
+    show_pools(metrics, {"log": pool, "keys": keys_pool})
     log = PostgresLog(pool)
     bus = kafka_bus(service, settings)
     # A writer that is silent for as long as its lease may have lost it: who leads is asked again.
@@ -127,14 +131,14 @@ async def _open_replica(
         client=client,
         secret=settings.internal_secret.get_secret_value(),
         deadline_s=settings.command_deadline_s,
+        metrics=metrics,
     )
     states = StateReader(log, service.views())
-    edge = _edge(service, settings, _Parts(pool, bus, states), vault, door)
-    rooms = _rooms(service, settings, edge, _Parts(pool, bus, states), vault)
-    readiness = Readiness(service, pool)
-    app = create_app(
-        service.name, edge, service.routes(rooms), metrics=metrics, probes=readiness.probes()
-    )
+    parts = _Parts(pool, bus, states, metrics)
+    edge = _edge(service, settings, parts, vault, door)
+    rooms = _rooms(service, settings, edge, parts, vault)
+    readiness = Readiness(service, pool, keys_pool, roles=running.roles)
+    app = _make_app(running, rooms, readiness)
     app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
     replica = Replica(
         service=service,
@@ -144,11 +148,23 @@ async def _open_replica(
         bus=bus,
         door=door,
         edge=edge,
-        metrics=metrics,
+        running=running,
         readiness=readiness,
         address=settings.address or _address(listener),
     )
     return replica, app
+
+
+def _make_app(running: Running, rooms: Rooms, readiness: Readiness) -> FastAPI:
+    return create_app(
+        running.service.name,
+        rooms.edge,
+        running.service.routes(rooms),
+        metrics=running.metrics,
+        tracing=running.traces.tracing,
+        probes=readiness.probes(),
+        dead=running.pulse.dead,
+    )
 
 
 def _rooms(
@@ -188,6 +204,7 @@ class _Parts:
     pool: asyncpg.Pool
     bus: KafkaBus
     states: StateReader
+    metrics: Metrics
 
 
 def _edge(
@@ -202,6 +219,7 @@ def _edge(
         heard={topic.service: topic for topic in service.hears},
         partition=parts.bus.partition,
         clock=clock,
+        metrics=parts.metrics,
     )
 
     async def authorise_read(action: str, scope: str, caller: Caller) -> str:
@@ -266,11 +284,6 @@ async def _close_pool(pool: asyncpg.Pool) -> None:
         await asyncio.wait_for(pool.close(), 5)
     except (TimeoutError, OSError, asyncpg.InterfaceError):
         pool.terminate()
-
-
-def common_labels(service: Service, settings: ServiceSettings, role: str) -> dict[str, str]:
-    """Give what every series of this process is labelled with."""
-    return {"service": service.name, "role": role, "release": settings.release}
 
 
 def listen(settings: ServiceSettings) -> socket.socket:

@@ -69,5 +69,9 @@ class ServiceSettings(BaseSettings):
     project_poll_interval_ms: int = Field(default=200, ge=1)
     search_batch_events_max: int = Field(default=500, ge=1)
     position_wait_s: float = Field(default=5.0, ge=0)
+    trace_endpoint: str = Field(default="", description="OTLP/HTTP, whole URL; empty: no traces")
+    trace_sample_ratio: float = Field(default=0.05, ge=0, le=1)
+    trace_queue_spans_max: int = Field(default=4096, ge=1)
+    trace_export_timeout_s: float = Field(default=5.0, gt=0)
     log_level: str = "INFO"
     release: str = Field(default="dev", max_length=64, description="its name in metrics and traces")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, Final
 
 import asyncpg
+from prometheus_client import CollectorRegistry
 
 from shared.contracts.topics import Topic
+from shared.kit.observability.metrics import Metrics
 from shared.kit.ports import Clock
 from shared.kit.position import Position, PositionInvalidError, TokenVoid
 from shared.kit.read_models.model import ReadModel
@@ -34,6 +37,7 @@ class Waiting:
         partition: Callable[[str, str], int],
         clock: Clock,
         poll_s: float = 0.01,
+        metrics: Metrics | None = None,
     ) -> None:
         self._service = service
         self._pool = pool
@@ -43,12 +47,24 @@ class Waiting:
         self._partition = partition
         self._clock = clock
         self._poll_s = poll_s
+        self._seconds = (metrics or Metrics(CollectorRegistry())).token_wait_seconds
 
     async def wait_for(self, position: Position) -> None:
         """Return once the position is visible to queries; raise TokenVoid if it no longer exists.
 
         A position of a service that is not heard here raises PositionInvalidError.
         """
+        started, outcome = perf_counter(), "late"  # whoever cancels it has waited long enough
+        try:
+            await self._wait_for(position)
+            outcome = "ok"
+        except (TokenVoid, PositionInvalidError):
+            outcome = "void"
+            raise
+        finally:
+            self._seconds.labels(outcome).observe(perf_counter() - started)
+
+    async def _wait_for(self, position: Position) -> None:
         if position.service == self._service:
             head, epoch = await self._head()
             if position.epoch > epoch or position.position > head:

@@ -8,7 +8,7 @@ overlay and answers. Nobody is answered before the batch their answer depends on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -20,11 +20,11 @@ from shared.kit.crash import armed, crash_point
 from shared.kit.deciding import Decided, Deciding, replay
 from shared.kit.heard import HeardBatch, HeardResult, Judged, judge, needed_versions
 from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.overlay import Cache, Overlay
 from shared.kit.ports import (
     Appended,
     AppendResult,
-    Batch,
     Clock,
     Conflict,
     ContentRefusedError,
@@ -40,6 +40,7 @@ from shared.kit.ports import (
 from shared.kit.queues import Item, Queues, WaitingCommand, WaitingHeard
 from shared.kit.submission import Answer, Fault, Submission, Unavailable
 from shared.kit.views import Views
+from shared.kit.writer_watch import WriterWatch
 
 _log: Final = structlog.get_logger()
 
@@ -94,6 +95,7 @@ class Writer:
         epoch: int,
         limits: WriterLimits,
         metrics: Metrics,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._log = log
         self._views = views
@@ -102,6 +104,7 @@ class Writer:
         self._random = random
         self._limits = limits
         self._metrics = metrics
+        self.watch = WriterWatch(metrics, tracing)
         self._cache = Cache(limits.cache_streams_max)
         self._queues = Queues(
             commands_max=limits.queue_max, heard_max=limits.heard_queue_max, metrics=metrics
@@ -119,9 +122,9 @@ class Writer:
     async def submit(self, submission: Submission) -> Answer:
         """Queue a command and wait for its answer."""
         if self._closed:
-            return NOT_WRITER
+            return self.watch.answered(submission, NOT_WRITER)
         answer = self._queues.put(submission)
-        return OVERLOADED if answer is None else await answer
+        return self.watch.answered(submission, OVERLOADED if answer is None else await answer)
 
     async def heard(self, batch: HeardBatch) -> HeardResult:
         """Queue a batch heard from Kafka and wait until it is in the log (or was refused)."""
@@ -137,9 +140,15 @@ class Writer:
                 if not items:
                     self._queues.filled.clear()
                     continue
-                await self._settle(items)
+                with self.watch.busy():
+                    await self._settle(items)
         finally:
             self.close()
+
+    def show(self) -> None:
+        """Show what waits and what is remembered."""
+        self._queues.show()
+        self._metrics.state_cache_entries.set(len(self._cache))
 
     async def drain(self) -> None:
         """Stop taking new work and wait until what is queued was answered."""
@@ -185,6 +194,7 @@ class Writer:
             if not contended:
                 return
             conflicts += 1
+            self.watch.retried("conflict")
             if conflicts >= self._limits.conflict_rounds_max:
                 _refuse(items, CONTENDED)
                 return
@@ -206,6 +216,7 @@ class Writer:
     async def _halve(self, items: Sequence[Item], error: ContentRefusedError) -> None:
         """Find the item whose content the log refuses, in arrival order; the others go on."""
         if len(items) > 1:
+            self._metrics.append_bisects.inc()
             middle = len(items) // 2
             await self._settle(items[:middle])
             await self._settle(items[middle:])
@@ -222,12 +233,14 @@ class Writer:
         """Decide and append once; True when the batch must be decided again."""
         round_ = _Round(Overlay(self._cache, self._views))
         waiting = [item for item in items if not item.done]
-        receipts = await self._load(round_.overlay, waiting)
-        for item in waiting:
-            if isinstance(item, WaitingHeard):
-                await self._judge(item, round_)
-            else:
-                await self._decide(item, receipts, round_)
+        with self._metrics.writer_decide_seconds.time():
+            receipts = await self._load(round_.overlay, waiting)
+            for item in waiting:
+                if isinstance(item, WaitingHeard):
+                    await self._judge(item, round_)
+                else:
+                    with self.watch.deciding(item.submission):
+                        await self._decide(item, receipts, round_)
         batch = round_.overlay.close()
         crash_point("writer.decided")
         if batch.empty:
@@ -236,7 +249,7 @@ class Writer:
         return await self._append(round_)
 
     async def _append(self, round_: _Round) -> bool:
-        result = await self._send(round_.overlay.batch)
+        result = await self._send(round_)
         match result:
             case Appended(base=base):
                 crash_point("writer.appended")
@@ -259,20 +272,22 @@ class Writer:
         _log.warning("writer.contended", result=repr(result)[:500])
         return True
 
-    async def _send(self, batch: Batch) -> AppendResult:
+    async def _send(self, round_: _Round) -> AppendResult:
+        batch = round_.overlay.batch
         point = "ingest.appending" if batch.offsets else "writer.appending"
         if armed(point):
             task = asyncio.ensure_future(self._log.append(self.epoch, batch))
             await asyncio.sleep(0.001)
             crash_point(point)
             return await task
-        with self._metrics.append_seconds.labels("appended").time():
-            return await self._log.append(self.epoch, batch)
+        appending = self._log.append(self.epoch, batch)
+        return await self.watch.append(appending, batch, _traceparents(round_))
 
     async def _load(self, overlay: Overlay, items: Sequence[Item]) -> dict[UUID, KnownReceipt]:
         submissions = [item.submission for item in items if isinstance(item, WaitingCommand)]
         reads = [read for submission in submissions for read in self._deciding.reads(submission)]
         wants = overlay.missing(reads)
+        self.watch.looked(len(reads), len(wants))
         commands = [submission.command_id for submission in submissions]
         if not wants and not commands:
             return {}
@@ -298,6 +313,7 @@ class Writer:
                 # A bug in a rule costs this command alone; the others of the batch go on.
                 command = type(item.submission.command).__name__
                 _log.exception("writer.rule_failed", command=command)
+                self._metrics.faults.labels("rule").inc()
                 item.tell(Fault("rule_failed", "A rule failed on this command."))
                 return
             else:
@@ -333,6 +349,15 @@ def _tell_gone(round_: _Round, timers: frozenset[tuple[str, str]]) -> None:
         timer = item.submission.timer
         if timer is not None and (timer.stream, timer.name) in timers:
             item.tell(TIMER_GONE)
+
+
+def _traceparents(round_: _Round) -> Iterator[str]:
+    """Name the spans of what an append brings into the log."""
+    for item, _ in round_.decided:
+        yield item.submission.traceparent
+    for _, judged in round_.judged:
+        for event in judged.events:
+            yield event.traceparent
 
 
 def _refuse(items: Sequence[Item], why: Unavailable) -> None:

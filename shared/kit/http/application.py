@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from prometheus_client.registry import Collector
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
@@ -17,6 +16,7 @@ from shared.kit.http.health import Probe, health_router
 from shared.kit.http.middleware import EdgeMiddleware
 from shared.kit.http.problems import ProblemBody, add_problem_handlers
 from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import NO_TRACING, Tracing
 
 
 def create_app(
@@ -25,7 +25,9 @@ def create_app(
     routes: Sequence[Routes],
     *,
     metrics: Metrics,
+    tracing: Tracing = NO_TRACING,
     probes: Sequence[Probe] = (),
+    dead: Callable[[], Sequence[str]] = tuple,
     version: str = "1",
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
@@ -33,6 +35,9 @@ def create_app(
 
     There is no documentation page in HTML: the framework's would load scripts from elsewhere.
     """
+    operations = health_router(
+        probes, metrics.shown, check_ms_max=edge.limits.check_ms_max, dead=dead
+    )
     app = _Application(
         title=f"Cogov {service}",
         version=version,
@@ -42,10 +47,12 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # the kit has its own
         lifespan=lifespan,
-        routes=_routes(routes, probes, metrics.shown, edge),
+        routes=[*_listed(routes), *operations.routes],
     )
     add_problem_handlers(app)
-    app.add_middleware(EdgeMiddleware, ids=edge.ids, limits=edge.limits, metrics=metrics)
+    app.add_middleware(
+        EdgeMiddleware, ids=edge.ids, limits=edge.limits, metrics=metrics, tracing=tracing
+    )
     return app
 
 
@@ -63,10 +70,6 @@ class _Application(FastAPI):
         return self.openapi_schema
 
 
-def _routes(
-    features: Sequence[Routes], probes: Sequence[Probe], registry: Collector, edge: Edge
-) -> list[BaseRoute]:
+def _listed(features: Sequence[Routes]) -> list[BaseRoute]:
     # Listed flat, not included: every level of routers would match the path once more.
-    operations = health_router(probes, registry, check_ms_max=edge.limits.check_ms_max)
-    found: list[BaseRoute] = [route for feature in features for route in feature.routes]
-    return [*found, *operations.routes]
+    return [route for feature in features for route in feature.routes]

@@ -44,13 +44,22 @@ class Health(BaseModel):
 Probe = Callable[[], Awaitable[Check]]
 
 
-def health_router(probes: Sequence[Probe], registry: Collector, *, check_ms_max: int) -> APIRouter:
-    """Make `/health/live`, `/health/ready` (200, or 503 when a check failed) and `/metrics`."""
+def health_router(
+    probes: Sequence[Probe],
+    registry: Collector,
+    *,
+    check_ms_max: int,
+    dead: Callable[[], Sequence[str]] = tuple,
+) -> APIRouter:
+    """Make `/health/live`, `/health/ready` (200, or 503 when a check failed) and `/metrics`.
+
+    `dead` names what of this process no longer lives; what it depends on is readiness' matter.
+    """
     router = APIRouter(tags=["operations"])
 
     @router.get("/health/live", response_model=Health, summary="The process runs")
     async def live() -> Response:
-        return _answer([])
+        return _answer([Check(name, "failed", "stands still") for name in dead()])
 
     @router.get("/health/ready", response_model=Health, summary="The process can serve")
     async def ready() -> Response:

@@ -14,6 +14,7 @@ from shared.kit.http.edge import Limits
 from shared.kit.http.problems import Problem, problem
 from shared.kit.http.requests import headers_of
 from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import Tracing
 from shared.kit.ports import Ids
 
 log = structlog.get_logger()
@@ -23,6 +24,7 @@ _METHODS: Final = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "
 _INTERNAL_PREFIX: Final = "/internal/"  # a replica's request, forwarded with its texts sealed
 UPLOAD_ENDING: Final = "/attachments"  # a body that is a file; `Routes.upload` demands it
 _INTERNAL_GROWTH: Final = 2  # sealed texts travel as base64, a third longer, beside new fields
+_SERVER_ERROR: Final = 500
 _OPEN_PREFIXES: Final = ("/health/", "/metrics")  # answered even when there is too much to do
 
 
@@ -38,11 +40,14 @@ class _Exchange:
 class EdgeMiddleware:
     """Wraps the application; nothing that happens inside goes unanswered or unlogged."""
 
-    def __init__(self, app: ASGIApp, *, ids: Ids, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, *, ids: Ids, limits: Limits, metrics: Metrics, tracing: Tracing
+    ) -> None:
         self._app = app
         self._ids = ids
         self._limits = limits
         self._metrics = metrics
+        self._tracing = tracing
         self._in_flight = 0
         self._series: dict[tuple[str, str, int], Any] = {}
 
@@ -52,7 +57,7 @@ class EdgeMiddleware:
             return
         headers = headers_of(scope)
         bytes_max = self._bytes_max(scope)
-        context = open_context(scope, headers, self._ids)
+        context = open_context(scope, headers, self._ids, self._tracing)
         exchange = _Exchange(
             context,
             time.perf_counter(),
@@ -96,6 +101,7 @@ class EdgeMiddleware:
         try:
             await self._app(scope, receive, send)
         except Exception as error:  # the server goes on; a bug costs its own request
+            self._metrics.faults.labels("http").inc()
             log.exception("http.crashed", error=type(error).__name__, **_ids(exchange.context))
             if exchange.status:
                 raise
@@ -144,6 +150,7 @@ class EdgeMiddleware:
             duration = self._metrics.http_request_duration_seconds
             series = self._series[key] = duration.labels(method, route, f"{key[2]}xx")
         series.observe(seconds)
+        self._end_span(exchange, method, route, seconds)
         log.info(
             "http.answered",
             route=route,
@@ -153,6 +160,27 @@ class EdgeMiddleware:
             ms=round(seconds * 1000, 2),
             **_ids(exchange.context),
         )
+
+    def _end_span(self, exchange: _Exchange, method: str, route: str, seconds: float) -> None:
+        context, status = exchange.context, exchange.status
+        failed = status >= _SERVER_ERROR
+        span = context.span
+        if failed and not span:
+            span = self._tracing.error(context.traceparent, time.time_ns() - int(seconds * 1e9))
+        if not span:
+            return
+        span.rename(f"{method} {route}")
+        span.set(correlation_id=str(context.correlation_id), code=context.code)
+        span.set_standard(
+            {
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": status,
+            }
+        )
+        if failed:
+            span.fail(context.code or str(status))
+        span.end()
 
 
 def _ids(context: RequestContext) -> dict[str, str]:

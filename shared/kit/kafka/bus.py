@@ -240,6 +240,11 @@ class KafkaConsumer:
             self._check_answered()
         return {tuple(tp): self._records(tp, records) for tp, records in got.items() if records}
 
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Give the offset after the last record of each partition, as the last fetch saw it."""
+        found = {partition: self._consumer.highwater(partition) for partition in self._partitions}
+        return {(tp.topic, tp.partition): end for tp, end in found.items() if end is not None}
+
     async def close(self) -> None:
         """Give up the connection."""
         for stop in (self._subscriber.stop, self._broker.stop):

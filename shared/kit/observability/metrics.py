@@ -22,6 +22,15 @@ OPEN: Final[tuple[str, ...]] = ()  # the label's values are not known beforehand
 YES_NO: Final = ("yes", "no")
 VIA: Final = ("http", "policy", "process", "timer", "ingest", "operator")
 ROLES: Final = ("write", "project")
+REJECTED: Final = (
+    "queue_full",
+    "not_writer",
+    "log_unavailable",
+    "contended",
+    "authority_stale",
+    "newer_version",
+    "rate",
+)
 HEARD_STOPS: Final = ("fork", "gap", "range", "content")
 
 Kind = Literal["counter", "gauge", "histogram"]
@@ -75,6 +84,7 @@ class Metrics:
         self._declare_effects()
         self._declare_vault()
         self._declare_http()
+        self._declare_traces()
 
     def _declare_process(self) -> None:
         area = "build, log"
@@ -174,7 +184,7 @@ class Metrics:
             area,
             "commands_rejected_total",
             "Commands that were not decided.",
-            {"reason": ("queue_full", "not_writer", "authority_stale", "newer_version", "rate")},
+            {"reason": REJECTED},
         )
         self.faults = self._counter(
             area,
@@ -338,6 +348,14 @@ class Metrics:
             "How long a request waited for the position in its Cogov-After.",
             _FAST,
             {"outcome": ("ok", "late", "void")},
+        )
+
+    def _declare_traces(self) -> None:
+        self.trace_spans = self._counter(
+            "traces",
+            "trace_spans_total",
+            "Spans that ended, by what became of them.",
+            {"outcome": ("exported", "failed", "dropped")},
         )
 
     def _counter(self, area: str, name: str, text: str, labels: Labels | None = None) -> Counter:

@@ -61,9 +61,16 @@ async def migrate(owner_dsn: str, *, application_role: str) -> list[str]:
     return applied
 
 
+async def missing_migrations(connection: asyncpg.Pool | asyncpg.Connection) -> list[str]:
+    """Name this release's migrations that the database lacks or has with another content."""
+    rows = await connection.fetch("SELECT m.name, m.sha256 FROM kit.migration AS m")
+    known = {row["name"]: row["sha256"] for row in rows}
+    return [path.name for path in _files() if known.get(path.name) != _digest(path)]
+
+
 async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
     text = _text(path)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = _digest(path)
     known = await connection.fetchval(
         "SELECT m.sha256 FROM kit.migration AS m WHERE m.name = $1", path.name
     )
@@ -82,6 +89,10 @@ async def _apply(connection: asyncpg.Connection, path: Path) -> bool:
 
 def _files() -> list[Path]:
     return sorted(_FOLDER.glob("*.sql"))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(_text(path).encode()).hexdigest()
 
 
 def _text(path: Path) -> str:

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import asyncpg
 import structlog
+from prometheus_client import CollectorRegistry
 
 from shared.kit.crash import crash_point
+from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.read_models.codec import Codec, RowUnfitError
 from shared.kit.read_models.cursors import Connection, Move, move
 from shared.kit.read_models.folding import Failure, Folded, Page, Vocabulary, fold, plan
@@ -23,8 +26,20 @@ _PASSING: Final = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
 class Engine:
     """Folds pages into the tables of the models it was made for."""
 
-    def __init__(self, pool: asyncpg.Pool, models: Sequence[ReadModel[Any]]) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        models: Sequence[ReadModel[Any]],
+        *,
+        metrics: Metrics | None = None,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
         self._pool = pool
+        self._metrics = metrics or Metrics(CollectorRegistry())
+        self._tracing = tracing
+        self._seconds = {
+            model.name: self._metrics.model_fold_seconds.labels(model.name) for model in models
+        }
         self._codecs = {model.name: Codec(model) for model in models}
         self._vocabularies = {model.name: Vocabulary(model) for model in models}
 
@@ -35,9 +50,18 @@ class Engine:
         the others go on. Raises CursorMovedError when one of them stood elsewhere (then nothing
         was written), and what asyncpg raises for faults that pass.
         """
-        if isinstance(await self._together(models, page), Exception):
-            for model in models:
-                await self._alone(model, page)
+        traceparents = (entry.traceparent for entry in page.entries)
+        with self._tracing.batch("fold", traceparents) as span:
+            if span:
+                span.set(
+                    models=",".join(model.name for model in models),
+                    events=len(page.entries),
+                    after=page.after,
+                    through=page.through,
+                )
+            if isinstance(await self._together(models, page), Exception):
+                for model in models:
+                    await self._alone(model, page)
 
     async def _alone(self, model: ReadModel[Any], page: Page) -> bool:
         """Halve the page until the guilty event is alone; tell whether the model goes on."""
@@ -65,7 +89,7 @@ class Engine:
         failures: list[Failure] = []
         for model, done in folded:
             if done.failure is not None:
-                _log_stopped(model, done.through, done.failure)
+                self._stopped(model, done.through, done.failure)
                 failures.append(done.failure)
         return failures
 
@@ -73,7 +97,10 @@ class Engine:
         self, models: Sequence[ReadModel[Any]], page: Page
     ) -> list[tuple[ReadModel[Any], Folded[Any]]]:
         async with self._pool.acquire() as connection, connection.transaction():
-            folded = [(model, await self._fold(connection, model, page)) for model in models]
+            folded: list[tuple[ReadModel[Any], Folded[Any]]] = []
+            for model in models:
+                with self._seconds[model.name].time():
+                    folded.append((model, await self._fold(connection, model, page)))
             await move(connection, [_move_of(model, page, done) for model, done in folded])
             crash_point("fold")
         return folded
@@ -99,7 +126,18 @@ class Engine:
         failure = Failure(page.entries[0].position if page.entries else 0, code, error)
         async with self._pool.acquire() as connection, connection.transaction():
             await move(connection, [Move(model, page.after, page.after, str(failure))])
-        _log_stopped(model, page.after, failure)
+        self._stopped(model, page.after, failure)
+
+    def _stopped(self, model: ReadModel[Any], position: int, failure: Failure) -> None:
+        self._metrics.faults.labels("model").inc()
+        _log.error(
+            "read_model.stopped",
+            model=model.name,
+            revision=model.revision,
+            position=position,
+            failure=str(failure),
+            exc_info=failure.error,
+        )
 
 
 def _move_of(model: ReadModel[Any], page: Page, done: Folded[Any]) -> Move:
@@ -108,14 +146,3 @@ def _move_of(model: ReadModel[Any], page: Page, done: Folded[Any]) -> Move:
 
 def _passes(error: asyncpg.PostgresError) -> bool:
     return (error.sqlstate or "XX")[:2] in _PASSING
-
-
-def _log_stopped(model: ReadModel[Any], position: int, failure: Failure) -> None:
-    _log.error(
-        "read_model.stopped",
-        model=model.name,
-        revision=model.revision,
-        position=position,
-        failure=str(failure),
-        exc_info=failure.error,
-    )

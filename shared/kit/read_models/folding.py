@@ -25,6 +25,7 @@ class Entry:
     type: str
     fact: Fact | None
     unreadable: str = ""
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

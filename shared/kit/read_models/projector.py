@@ -12,6 +12,8 @@ import structlog
 
 from shared.contracts.registry import Registry
 from shared.kit.backoff import Backoff
+from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.ports import Random, Wake
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.read_models.cursors import CursorMovedError, ModelStatus, status
@@ -62,6 +64,8 @@ class Projector:
         random: Random,
         is_active: Callable[[], bool],
         limits: ProjectorLimits,
+        metrics: Metrics | None = None,
+        tracing: Tracing = NO_TRACING,
     ) -> None:
         self._pool = pool
         self._registry = registry
@@ -72,7 +76,7 @@ class Projector:
         self._is_active = is_active
         self._limits = limits
         self._backoff = Backoff(random, first_s=limits.retry_first_s, max_s=limits.retry_max_s)
-        self._engine = Engine(pool, models)
+        self._engine = Engine(pool, models, metrics=metrics, tracing=tracing)
         self._tails = {tuple(sorted(self._models)): Tail(registry, models)}
         self._prepared = False
         self._ready = False

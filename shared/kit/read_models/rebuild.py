@@ -7,6 +7,7 @@ import asyncio
 import asyncpg
 
 from shared.contracts.registry import Registry
+from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.read_models.cursors import CursorMovedError, status
 from shared.kit.read_models.engine import Engine
 from shared.kit.read_models.model import R, ReadModel
@@ -19,7 +20,12 @@ class ModelStoppedError(Exception):
 
 
 async def rebuild(
-    pool: asyncpg.Pool, registry: Registry, model: ReadModel[R], *, page_events_max: int
+    pool: asyncpg.Pool,
+    registry: Registry,
+    model: ReadModel[R],
+    *,
+    page_events_max: int,
+    tracing: Tracing = NO_TRACING,
 ) -> int:
     """Drop the table of this revision and fold the log into a new one; give where it ended.
 
@@ -28,7 +34,7 @@ async def rebuild(
     """
     async with pool.acquire() as connection:
         await remake_table(connection, model)
-    engine, tail = Engine(pool, (model,)), Tail(registry, (model,))
+    engine, tail = Engine(pool, (model,), tracing=tracing), Tail(registry, (model,))
     (stands,) = await status(pool, (model,))
     position, goal = stands.position, stands.position + stands.lag
     while position < goal and stands.failure is None:

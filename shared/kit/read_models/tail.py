@@ -17,7 +17,7 @@ from shared.kit.read_models.model import ReadModel
 # Positions have no gaps, so a range of them is a page. rtrim cuts the version off the type.
 _READ: Final = """
 SELECT e.position, e.type, e.stream, e.version, e.scope, e.occurred_at, e.at,
-       e.event_id::text AS event_id, e.actor, e.data::text AS data
+       e.event_id::text AS event_id, e.actor, e.traceparent, e.data::text AS data
 FROM kit.event AS e
 WHERE e.position > $1 AND e.position <= $2 AND rtrim(e.type, '0123456789') = ANY ($3::text[])
 ORDER BY e.position
@@ -49,15 +49,27 @@ class Tail:
         return Page(after, through, [entry for row in rows for entry in self._entries(row)])
 
     def _entries(self, row: asyncpg.Record) -> tuple[Entry, ...]:
-        position, type_name, stream, version, scope, occurred_at, at, event_id, actor, data = row
+        (
+            position,
+            type_name,
+            stream,
+            version,
+            scope,
+            occurred_at,
+            at,
+            event_id,
+            actor,
+            trace,
+            data,
+        ) = row
         if type_name not in self._used:
             if type_name in self._registry:
                 return ()
-            return (Entry(position, type_name, None, "newer_version"),)
+            return (Entry(position, type_name, None, "newer_version", trace),)
         try:
             event = self._registry.parse(type_name, data)
         except ValidationError:
             # Its text quotes the payload, which does not belong in a log line.
-            return (Entry(position, type_name, None, "event_unreadable"),)
+            return (Entry(position, type_name, None, "event_unreadable", trace),)
         fact = Fact(stream, version, scope, occurred_at, at, event, event_id, actor)
-        return (Entry(position, type_name, fact),)
+        return (Entry(position, type_name, fact, traceparent=trace),)
