@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -105,6 +106,7 @@ class Deciding:
         guard: Guard,
         clock: Clock,
         ids: Ids,
+        claim_refusals: Mapping[str, type[Refused]] = MappingProxyType({}),
     ) -> None:
         self._deciders: Mapping[type[Command], Decider[Any, Any]] = {
             command: decider for decider in deciders for command in decider.commands
@@ -113,6 +115,7 @@ class Deciding:
         self._guard = guard
         self._clock = clock
         self._ids = ids
+        self._claim_refusals = claim_refusals
 
     def reads(self, submission: Submission) -> list[Read[Any]]:
         """Name every stream that this command is known to read before it is decided."""
@@ -134,6 +137,8 @@ class Deciding:
         states = OverlayStates(overlay)
         try:
             events = self._events(submission, overlay, states)
+            if events:
+                self._check_claims(submission, overlay)
             overlay.stage(events)
             outcome = self._accepted(submission, overlay)
         except Refused as refused:
@@ -188,6 +193,11 @@ class Deciding:
         if reads:
             raise Needs(*reads)
         return numbered
+
+    def _check_claims(self, submission: Submission, overlay: Overlay) -> None:
+        for claim in submission.claims:
+            if overlay.holder(claim) not in (None, claim.holder):
+                raise self._claim_refusals[claim.kind]
 
     def _numbered(
         self,
@@ -278,6 +288,7 @@ class Deciding:
         )
         if decided.events:
             overlay.batch.secrets.extend(submission.secrets)
+            overlay.claim(submission.claims)
 
 
 def _still_due(timer: Due, decider: Decider[Any, Any], state: Any) -> bool:

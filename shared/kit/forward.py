@@ -27,7 +27,7 @@ from starlette.responses import Response
 from shared.decider import Command
 from shared.kit.lease import Holding
 from shared.kit.observability.metrics import Metrics
-from shared.kit.ports import Secret
+from shared.kit.ports import Claim, Secret
 from shared.kit.submission import (
     Accepted,
     Answer,
@@ -61,6 +61,7 @@ class _Forwarded(msgspec.Struct, frozen=True):
     occurred_at: datetime | None
     expected_version: int | None
     secrets: tuple[Secret, ...]
+    claims: tuple[Claim, ...]
     causation_id: UUID | None
     traceparent: str
 

@@ -128,6 +128,7 @@ class Replica:
                 guard=service.guard,
                 clock=self.edge.clock,
                 ids=self.edge.ids,
+                claim_refusals=service.claim_refusals,
             ),
             clock=self.edge.clock,
             random=random.SystemRandom(),

@@ -17,6 +17,7 @@ import msgspec
 from shared.decider import Fact, Needs, Read, States, View
 from shared.kit.ports import (
     Batch,
+    Claim,
     Loaded,
     NewEvent,
     NewState,
@@ -89,6 +90,7 @@ class Overlay:
         self._own: dict[str, Entry] = {}
         self._keyed: dict[tuple[str, str], _Keyed] = {}
         self._looked: set[str] = set()
+        self._holders: dict[tuple[str, bytes], str] = {}
         self.batch = Batch()
 
     def followed(self, stream: str, fact: Fact) -> Read[Any] | None:
@@ -198,6 +200,21 @@ class Overlay:
         self._own.update(changed)
         self._keyed.update(keyed)
         self.batch.events.extend(event for event, _ in events)
+
+    def learn_claims(self, holders: Mapping[tuple[str, bytes], str]) -> None:
+        """Take in who holds what a command of this batch claims."""
+        self._holders.update(holders)
+
+    def holder(self, claim: Claim) -> str | None:
+        """Give who holds it as of this batch; None: nobody."""
+        return self._holders.get((claim.kind, claim.digest))
+
+    def claim(self, claims: Iterable[Claim]) -> None:
+        """Add what nobody holds yet."""
+        for claim in claims:
+            if self.holder(claim) is None:
+                self._holders[claim.kind, claim.digest] = claim.holder
+                self.batch.claims.append(claim)
 
     def close(self) -> Batch:
         """Finish the batch: every stream read or written is checked by the append."""

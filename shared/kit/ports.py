@@ -287,6 +287,10 @@ class Log(Protocol):
         """Give (position, epoch)."""
         ...
 
+    async def claims(self, wanted: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], str]:
+        """Give the holder of each (kind, digest) that somebody has claimed."""
+        ...
+
     async def stored_ids(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], UUID]:
         """Give the event ids at (stream, version), where there are any."""
         ...

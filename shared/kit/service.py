@@ -11,7 +11,7 @@ from uuid import UUID
 from shared.contracts.envelope import Event
 from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
-from shared.decider import Decider, States, View
+from shared.decider import Decider, Refused, States, View
 from shared.kit.attachments import Attachments
 from shared.kit.deciding import Guard
 from shared.kit.http.commands import Routes
@@ -63,6 +63,7 @@ class Service:
     heard_views: tuple[View[Any], ...] = ()
     read_models: tuple[ReadModel[Any], ...]
     searchable: tuple[Searchable, ...] = ()
+    claim_refusals: Mapping[str, type[Refused]] = field(default_factory=dict[str, type[Refused]])
     guard: FullGuard
     routes: Callable[[Rooms], Sequence[Routes]]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from shared.decider import Command, Due
 from shared.kit.identity.ids import identity_id
-from shared.kit.ports import Secret
+from shared.kit.ports import Claim, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Submission(msgspec.Struct, frozen=True):
     `fingerprint` is an HMAC over the client's canonical request alone; `expected_version` is the
     If-Match of the command's target stream; `occurred_at` null: live, it happens when decided.
     `caller` null: a rule or an operator's bootstrap, which needs no grant; `actor` then names it.
+    `claims` are made only if the command writes events, as its `secrets` are stored.
     `timer`: the command is this timer's end. `hops` counts the rules between it and a person.
     """
 
@@ -47,6 +48,7 @@ class Submission(msgspec.Struct, frozen=True):
     occurred_at: datetime | None = None
     expected_version: int | None = None
     secrets: tuple[Secret, ...] = ()
+    claims: tuple[Claim, ...] = ()
     causation_id: UUID | None = None
     traceparent: str = ""
     actor: str = ""

@@ -293,6 +293,9 @@ class Writer:
             return {}
         loaded, receipts = await self._log.load(wants, commands)
         overlay.learn(loaded)
+        claimed = [(c.kind, c.digest) for submission in submissions for c in submission.claims]
+        if claimed:
+            overlay.learn_claims(await self._log.claims(claimed))
         return receipts
 
     async def _decide(

@@ -22,6 +22,10 @@ class Sealer(Protocol):
         """Seal personal texts, by field, so that they can be queued and stored."""
         ...
 
+    def claim_digest(self, kind: str, value: str) -> bytes:
+        """Give the keyed digest by which a value that only one may have is claimed."""
+        ...
+
     def subject_id(self, kind: str, value: str) -> UUID:
         """Give the pseudonym of a person, stable in the whole district."""
         ...

@@ -16,7 +16,7 @@ from shared.kit.http.context import context_of
 from shared.kit.http.edge import Edge
 from shared.kit.http.requests import CommandHeaders
 from shared.kit.identity.ids import command_id, fingerprint
-from shared.kit.ports import Secret
+from shared.kit.ports import Claim, Secret
 from shared.kit.submission import Answer, Caller, Submission, Unavailable
 
 
@@ -24,14 +24,16 @@ from shared.kit.submission import Answer, Caller, Submission, Unavailable
 class Draft:
     """What a handler makes of a call.
 
-    `secrets` are stored only if the command is accepted. `created` is set when the command starts
-    the stream it targets: the answer's id is then that stream's last part (for a repeated request
-    the first one's, whatever new id this draft drew). `occurred_at` overrides a TimedBody's.
+    `secrets` are stored and `claims` made only if the command is accepted. `created` is set when
+    the command starts the stream it targets: the answer's id is then that stream's last part (for
+    a repeated request the first one's, whatever new id this draft drew). `occurred_at` overrides a
+    TimedBody's.
     """
 
     command: Command
     occurred_at: datetime | None = None
     secrets: tuple[Secret, ...] = ()
+    claims: tuple[Claim, ...] = ()
     on_behalf_of: str = ""
     created: str = ""
 
@@ -68,6 +70,7 @@ async def submit(service: str, edge: Edge, scope: Scope, order: Order, *, status
             occurred_at=order.occurred_at,
             expected_version=headers.expected_version,
             secrets=draft.secrets,
+            claims=draft.claims,
             traceparent=context.traceparent,
         ),
     )

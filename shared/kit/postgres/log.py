@@ -88,6 +88,13 @@ _READ: Final = (
     + "FROM kit.event AS e WHERE e.position > $1 ORDER BY e.position LIMIT $2"
 )
 
+_CLAIMS: Final = """
+SELECT c.kind, c.digest, c.holder
+FROM unnest($1::text[], $2::bytea[]) AS w (kind, digest)
+CROSS JOIN LATERAL (SELECT * FROM kit.claim AS k
+                    WHERE k.kind = w.kind AND k.digest = w.digest OFFSET 0) AS c
+"""
+
 _STORED_IDS: Final = """
 SELECT w.stream, w.version,
        (SELECT e.event_id FROM kit.event AS e
@@ -153,6 +160,13 @@ class PostgresLog:
         """Give (position, epoch)."""
         row = (await self._fetch("SELECT h.position, h.epoch FROM kit.head AS h"))[0]
         return row["position"], row["epoch"]
+
+    async def claims(self, wanted: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], str]:
+        """Give the holder of each (kind, digest) that somebody has claimed."""
+        rows = await self._fetch(
+            _CLAIMS, [kind for kind, _ in wanted], [digest for _, digest in wanted]
+        )
+        return {(row["kind"], row["digest"]): row["holder"] for row in rows}
 
     async def stored_ids(self, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], UUID]:
         """Give the event ids at (stream, version), where there are any."""

@@ -39,6 +39,7 @@ RECORDS_MAX: Final = 200
 
 _VERSION: Final = b"\1"  # of the sealing: AES-256-GCM, the place of the text as associated data
 _PEPPER_BYTES_MIN: Final = 16
+_CLAIM_LABEL: Final = "cogov.claim.1"
 _FILE_LABEL: Final = b"cogov.file.1"
 _SUBJECT_LABEL: Final = "cogov.subject.1"
 _SEALED: Final[LiteralString] = """
@@ -245,6 +246,10 @@ class Vault:
         except STORAGE_FAULTS as error:
             raise _unavailable("reveal", error) from error
         return [self._open(keys[row["subject"]], row) for row in rows if row["subject"] in keys]
+
+    def claim_digest(self, kind: str, value: str) -> bytes:
+        """Give the keyed digest by which a value is claimed (kind: "id_number" …)."""
+        return hmac.digest(self._pepper, f"{_CLAIM_LABEL}|{kind}|{value}".encode(), hashlib.sha256)
 
     def _open(self, key: AESGCM, row: asyncpg.Record) -> Opened:
         version, nonce, sealed = split(row["ciphertext"])

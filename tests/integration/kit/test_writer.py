@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from shared.decider import Asked, Decider, States, To
+from shared.decider import Asked, Decider, Refused, States, To
 from shared.kit.clock import SystemClock
 from shared.kit.deciding import Deciding
 from shared.kit.ids import TimeOrderedIds
@@ -20,6 +20,7 @@ from shared.kit.observability.metrics import Metrics
 from shared.kit.ports import (
     AppendResult,
     Batch,
+    Claim,
     Fenced,
     Log,
     LogUnavailableError,
@@ -64,6 +65,10 @@ def decide_with_a_bug(
     return decide(command, state, states, asked)
 
 
+class PotTaken(Refused):
+    """Another bed has this pot."""
+
+
 GARDENER = Decider("bed", BED, (Plant, Water, TakeNote), target, decide_with_a_bug)
 
 
@@ -78,6 +83,7 @@ def new_writer(log: Log, *, epoch: int = 0, limits: WriterLimits | None = None) 
             guard=Nobody(),
             clock=clock,
             ids=TimeOrderedIds(),
+            claim_refusals={"pot": PotTaken},
         ),
         clock=clock,
         random=Random(1),
@@ -366,3 +372,66 @@ async def _water_behind_its_back(log: PostgresLog, pool: asyncpg.Pool) -> None:
     )
     await log.append(0, batch)
     assert await count(pool, stored.stream) == 2
+
+
+def claims_pot(bed: str, pot: bytes, key: str) -> Submission:
+    claim = Claim("pot", pot, planted(bed))
+    return replace(asks(Plant(bed=bed), key), claims=(claim,))
+
+
+async def test_two_of_one_batch_that_claim_the_same_are_one_winner_and_a_named_refusal(
+    pool: asyncpg.Pool,
+) -> None:
+    async with writing(PostgresLog(pool)) as writer:
+        first, second, third = await asyncio.gather(
+            writer.submit(claims_pot("a", b"red", "1")),
+            writer.submit(claims_pot("b", b"red", "2")),
+            writer.submit(claims_pot("c", b"blue", "3")),
+        )
+
+    assert isinstance(first, Accepted)
+    assert isinstance(third, Accepted)
+    assert isinstance(second, Refusal)
+    assert (second.code, second.kind) == ("pot_taken", "conflict")
+    rows = await pool.fetch("SELECT c.digest, c.holder FROM kit.claim AS c ORDER BY c.holder")
+    assert [tuple(row) for row in rows] == [(b"red", planted("a")), (b"blue", planted("c"))]
+    assert await count(pool, planted("b")) == 0
+
+
+async def test_a_claim_of_an_earlier_batch_holds_for_another_writer_and_is_told_again(
+    pool: asyncpg.Pool,
+) -> None:
+    async with writing(PostgresLog(pool)) as writer:
+        await writer.submit(claims_pot("a", b"red", "1"))
+    async with writing(PostgresLog(pool)) as writer:
+        refused = await writer.submit(claims_pot("b", b"red", "2"))
+        again = await writer.submit(claims_pot("b", b"red", "2"))
+        other = await writer.submit(claims_pot("b", b"blue", "3"))
+
+    assert isinstance(refused, Refusal)
+    assert isinstance(again, Refusal)
+    assert again.replayed
+    assert isinstance(other, Accepted)
+
+
+async def test_a_holder_may_claim_again_what_it_has(pool: asyncpg.Pool) -> None:
+    async with writing(PostgresLog(pool)) as writer:
+        await writer.submit(claims_pot("a", b"red", "1"))
+        claim = Claim("pot", b"red", planted("a"))
+        watered = replace(asks(Water(bed="a", litres=1), "2"), claims=(claim,))
+        answer = await writer.submit(watered)
+
+    assert isinstance(answer, Accepted)
+    assert await pool.fetchval("SELECT count(*) FROM kit.claim") == 1
+
+
+async def test_a_refused_or_empty_command_claims_nothing(pool: asyncpg.Pool) -> None:
+    async with writing(PostgresLog(pool)) as writer:
+        dry = replace(
+            asks(Water(bed="none", litres=1), "1"), claims=(Claim("pot", b"red", planted("none")),)
+        )
+        await writer.submit(dry)
+        await writer.submit(asks(Plant(bed="a"), "2"))
+        await writer.submit(claims_pot("a", b"blue", "3"))
+
+    assert await pool.fetchval("SELECT count(*) FROM kit.claim") == 0

@@ -13,7 +13,8 @@ import pytest
 from shared.decider import Command
 from shared.kit.forward import Door, SubmissionCodec
 from shared.kit.lease import Holding
-from shared.kit.submission import Accepted, Submission, Unavailable
+from shared.kit.ports import Claim, Secret
+from shared.kit.submission import Accepted, Caller, Submission, Unavailable
 
 ACCEPTED = Accepted(stream="s/1", version=1, events=1, epoch=3, position=7, scope="c1")
 
@@ -66,3 +67,14 @@ async def test_a_closed_door_keeps_nobody_waiting() -> None:
         door.close()
         answers = [await waiting, await door.submit(SUBMISSION)]
     assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+
+
+def test_a_forwarded_submission_arrives_as_it_was() -> None:
+    codec = SubmissionCodec((Mow,))
+    sealed = msgspec.structs.replace(
+        SUBMISSION,
+        caller=Caller("issuer", "subject"),
+        secrets=(Secret(UUID(int=3), "name", UUID(int=4), b"\x00\xff"),),
+        claims=(Claim("id_number", b"\x00\xff", "s/1"),),
+    )
+    assert codec.decode(codec.encode(sealed)) == sealed
