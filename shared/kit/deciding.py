@@ -151,7 +151,8 @@ class Deciding:
         written = len(overlay.batch.events) - before
         decided = Decided(submission, outcome, written, before + written)
         if submission.timer is not None:
-            overlay.batch.fired.append(submission.timer)
+            if outcome.kind != RefusalKind.UNAVAILABLE.value:
+                overlay.batch.fired.append(submission.timer)
         elif submission.caller is not None or written:
             self._stage_receipt(decided, overlay, before)
         return decided

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+import httpx
 import structlog
 
 from shared.kit.deciding import Deciding
@@ -21,17 +23,26 @@ from shared.kit.ingest import Ingest, IngestLimits
 from shared.kit.kafka.bus import KafkaBus
 from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
 from shared.kit.measuring import Measuring
+from shared.kit.ports import LogUnavailableError
+from shared.kit.position import Position
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.postgres.log import PostgresLog
+from shared.kit.postgres.rules import PostgresRuleSource
+from shared.kit.read_models.tables import Tables
 from shared.kit.readiness import Readiness
 from shared.kit.relay import Relay, RelayFencedError, RelayLimits
+from shared.kit.rules.engine import RuleEngine, RuleLimits, RuleParts
+from shared.kit.rules.policies import RulesFencedError
+from shared.kit.rules.sinks import sinks_of
 from shared.kit.running import Running
 from shared.kit.service import Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.writer import FencedError, Writer, WriterLimits
+from shared.rules import Policy
 
 _log: Final = structlog.get_logger()
+_MEASURE_INTERVAL_S: Final = 2.0
 
 
 class LeadershipLostError(Exception):
@@ -51,9 +62,12 @@ class Replica:
     edge: Edge
     running: Running
     readiness: Readiness
+    tables: Tables
+    client: httpx.AsyncClient
     address: str
     writer: Writer | None = None
     ingest: Ingest | None = None
+    rules: RuleEngine | None = None
 
     async def lead(self) -> None:
         """Wait for the lease, lead for one epoch, and raise when it is lost."""
@@ -95,15 +109,19 @@ class Replica:
             ingest=ingest,
             hears=tuple(self.service.hears),
         )
-        self.readiness.leads(relay, ingest)
+        rules = self._rules(epoch, writer)
+        self.readiness.leads(relay, ingest, rules)
         self.ingest = ingest
+        self.rules = rules
         self.door.local = writer
         tasks = [
             asyncio.create_task(writer.run(), name="writer"),
             asyncio.create_task(relay.run(), name="relay"),
             asyncio.create_task(ingest.run(), name="ingest"),
+            asyncio.create_task(rules.run(), name="rules"),
             asyncio.create_task(_tick(lease), name="tick"),
             asyncio.create_task(measuring.run(), name="metrics"),
+            asyncio.create_task(self._measure_rules(), name="rule metrics"),
         ]
         try:
             await asyncio.wait({*tasks, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +134,55 @@ class Replica:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _measure_rules(self) -> None:
+        """Show what waits, is stuck and is due, every two seconds."""
+        source, metrics = self._rule_source(), self.running.metrics
+        policies = [rule.name for rule in self.service.rules if isinstance(rule, Policy)]
+        while True:
+            with contextlib.suppress(LogUnavailableError):
+                found = await source.backlog(self.edge.clock.now())
+                self.readiness.backlog = found
+                for name in policies:
+                    metrics.waiting.labels(name).set(found.waiting.get(name, 0))
+                for kind in ("policy", "timer", "effect"):
+                    metrics.stuck.labels(kind).set(found.stuck.get(kind, 0))
+                metrics.timers_due.set(found.timers_due)
+                metrics.timers_oldest_due_seconds.set(found.timers_oldest_due_s)
+            await asyncio.sleep(_MEASURE_INTERVAL_S)
+
+    def _rule_source(self) -> PostgresRuleSource:
+        return PostgresRuleSource(self.pool, self.service.commands)
+
+    def _rules(self, epoch: int, writer: Writer) -> RuleEngine:
+        settings, service, edge = self.settings, self.service, self.edge
+
+        async def projected(position: int) -> None:
+            await edge.wait_for(Position(service.name, epoch, position, settings.district))
+
+        secret = bytes.fromhex(settings.sink_secret.get_secret_value())
+        parts = RuleParts(
+            source=self._rule_source(),
+            submit=writer.submit,
+            views=service.views(),
+            target=service.target,
+            clock=edge.clock,
+            ids=edge.ids,
+            random=random.SystemRandom(),
+            metrics=self.running.metrics,
+            ear=writer.ear,
+            sinks=sinks_of(settings.sinks, secret, self.client),
+            tables=self.tables,
+            projected=projected,
+        )
+        limits = RuleLimits(
+            page_events_max=settings.rules_page_events_max,
+            timers_page_max=settings.timers_page_max,
+            waiting_page_max=settings.waiting_page_max,
+            poll_interval_s=settings.rules_poll_interval_ms / 1000,
+            effect_attempts_max=settings.effect_attempts_max,
+        )
+        return RuleEngine(service.rules, parts, epoch=epoch, limits=limits)
 
     def _writer(self, epoch: int) -> Writer:
         settings, service = self.settings, self.service
@@ -187,7 +254,7 @@ def _reason(tasks: Sequence[asyncio.Task[None]], lost: asyncio.Future[str]) -> L
     """Say why the leadership ended; what should not have happened is logged as a bug."""
     for task in tasks:
         if task.done() and (error := task.exception()) is not None:
-            if not isinstance(error, FencedError | RelayFencedError):
+            if not isinstance(error, FencedError | RelayFencedError | RulesFencedError):
                 _log.error("leading.failed", task=task.get_name(), exc_info=error)
             return LeadershipLostError(f"{task.get_name()}: {type(error).__name__}")
     return LeadershipLostError(lost.result() if lost.done() else "a loop ended")

@@ -21,6 +21,8 @@ from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.postgres.migrate import missing_migrations
 from shared.kit.read_models.cursors import status
 from shared.kit.relay import Relay
+from shared.kit.rules.engine import RuleEngine
+from shared.kit.rules.work import Backlog
 from shared.kit.service import Service
 
 SERVE: Final = "serve"
@@ -46,6 +48,8 @@ class Readiness:
         self._lease: Lease | None = None
         self._relay: Relay | None = None
         self._ingest: Ingest | None = None
+        self._rules: RuleEngine | None = None
+        self.backlog: Backlog | None = None
         self._schema_known = False
         self._goal: int | None = None
         self._caught_up = False
@@ -54,9 +58,9 @@ class Readiness:
         """Watch this lease from now on: this process asks for it, and then keeps it."""
         self._lease = lease
 
-    def leads(self, relay: Relay, ingest: Ingest) -> None:
+    def leads(self, relay: Relay, ingest: Ingest, rules: RuleEngine) -> None:
         """Watch these loops from now on: this process leads."""
-        self._relay, self._ingest = relay, ingest
+        self._relay, self._ingest, self._rules = relay, ingest, rules
 
     def probes(self) -> Sequence[Probe]:
         """Give the checks of its roles."""
@@ -66,7 +70,7 @@ class Readiness:
         if WRITE in self._roles:
             found.append(self.lease)
         if self._roles:
-            found += [self.writer, self.kafka, self.partitions]
+            found += [self.writer, self.kafka, self.partitions, self.rules]
         return found
 
     async def database(self) -> Check:
@@ -137,6 +141,14 @@ class Readiness:
             detail = "; ".join(f"{row['topic']}:{row['part']} {row['stopped']}" for row in rows[:5])
             return Check("partitions", "degraded", detail)
         return Check("partitions", "ok")
+
+    async def rules(self) -> Check:
+        """No rule stands still, and nothing it asked for is stuck."""
+        stopped = {} if self._rules is None else self._rules.stopped
+        stuck = {} if self.backlog is None else self.backlog.stuck
+        found = [f"{name} {why}" for name, why in stopped.items()]
+        found.extend(f"{count} stuck {kind}" for kind, count in stuck.items())
+        return Check("rules", "degraded", "; ".join(found)) if found else Check("rules", "ok")
 
     async def read_models(self) -> Check:
         """Each table of this release was once as far as the log was when first looked at.

@@ -11,7 +11,7 @@ from uuid import UUID
 from shared.contracts.envelope import Event
 from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
-from shared.decider import Decider, Refused, States, View
+from shared.decider import Command, Decider, Refused, States, View
 from shared.kit.attachments import Attachments
 from shared.kit.deciding import Guard
 from shared.kit.http.commands import Routes
@@ -21,6 +21,7 @@ from shared.kit.read_models.tables import Tables
 from shared.kit.states import StateReader
 from shared.kit.vault import Searchable, Vault
 from shared.kit.views import Views
+from shared.rules import Rule
 
 
 class ReadGuard(Protocol):
@@ -64,6 +65,7 @@ class Service:
     read_models: tuple[ReadModel[Any], ...]
     searchable: tuple[Searchable, ...] = ()
     claim_refusals: Mapping[str, type[Refused]] = field(default_factory=dict[str, type[Refused]])
+    rules: tuple[Rule, ...] = ()
     guard: FullGuard
     routes: Callable[[Rooms], Sequence[Routes]]
 
@@ -83,6 +85,13 @@ class Service:
             found[decider.view.name] = decider.view
         owners = {f"{self.name}/{decider.name}": decider for decider in self.deciders}
         return Views(found.values(), self.registry(), owners)
+
+    def target(self, command: Command) -> str:
+        """Name the stream that a command of this service is about."""
+        for decider in self.deciders:
+            if isinstance(command, decider.commands):
+                return decider.target(command)
+        raise LookupError(type(command).__name__)
 
     @property
     def public_types(self) -> frozenset[str]:

@@ -25,7 +25,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from shared.kit.attachments import Attachments, open_store
-from shared.kit.clock import SystemClock
+from shared.kit.clock import SiteClock, SystemClock
 from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
@@ -35,6 +35,7 @@ from shared.kit.kafka.bus import KafkaBus, KafkaLimits
 from shared.kit.leading import Leader, LeadershipLostError, Replica
 from shared.kit.lease import WRITE
 from shared.kit.observability.metrics import Metrics
+from shared.kit.ports import Clock
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
 from shared.kit.read_models.tables import Tables
@@ -150,6 +151,8 @@ async def _open_replica(
         edge=edge,
         running=running,
         readiness=readiness,
+        tables=rooms.tables,
+        client=client,
         address=settings.address or _address(listener),
     )
     return replica, app
@@ -211,7 +214,7 @@ def _edge(
     service: Service, settings: ServiceSettings, parts: _Parts, vault: Vault, door: Door
 ) -> Edge:
     """Make what the routes call."""
-    clock = SystemClock()
+    clock = site_clock(settings)
     waiting = Waiting(
         service=service.name,
         pool=parts.pool,
@@ -236,7 +239,7 @@ def _edge(
         tokens=TokenVerifier(
             issuer=settings.issuer,
             jwks=settings.jwks_file.read_text(encoding="utf-8"),
-            clock=clock,
+            clock=SystemClock(),  # an issuer knows nothing of a site clock that was moved
             audience=settings.audience,
         ),
         vault=vault,
@@ -252,6 +255,12 @@ def _edge(
             after_ms_max=int(settings.position_wait_s * 1000),
         ),
     )
+
+
+def site_clock(settings: ServiceSettings) -> Clock:
+    """Give the clock by which matters happen: the system's, unless a demo or a test moves it."""
+    path = settings.site_clock_file
+    return SystemClock() if path is None else SiteClock(path)
 
 
 def kafka_bus(service: Service, settings: ServiceSettings) -> KafkaBus:

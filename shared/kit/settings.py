@@ -48,6 +48,17 @@ class ServiceSettings(BaseSettings):
     attachments_timeout_s: float = Field(default=30.0, gt=0)
     attachment_bytes_max: int = Field(default=10 * 1024 * 1024, ge=1024)
     uploads_in_flight_max: int = Field(default=4, ge=1, description="each holds three files' bytes")
+    site_clock_file: Path | None = Field(
+        default=None, description="embedded only: seconds by which the site clock is moved"
+    )
+    sinks: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description="where effects go, by name: file:<folder>, or the URL of a webhook",
+    )
+    sink_secret: SecretStr = Field(
+        default=SecretStr(""), description="64 hexadecimal digits; signs what webhooks are sent"
+    )
+    sink_timeout_s: float = Field(default=10.0, gt=0)
 
     lease_seconds: float = Field(default=6.0, ge=0.5, le=60)
     database_pool_size: int = Field(default=10, ge=2, le=100)
@@ -65,6 +76,11 @@ class ServiceSettings(BaseSettings):
     heartbeat_interval_ms: int = Field(default=2000, ge=50)
     ingest_batch_records_max: int = Field(default=500, ge=1)
     ingest_poll_timeout_ms: int = Field(default=200, ge=1)
+    rules_page_events_max: int = Field(default=500, ge=1)
+    rules_poll_interval_ms: int = Field(default=200, ge=1)
+    timers_page_max: int = Field(default=256, ge=1)
+    waiting_page_max: int = Field(default=100, ge=1)
+    effect_attempts_max: int = Field(default=8, ge=1)
     project_batch_events_max: int = Field(default=2000, ge=1)
     project_poll_interval_ms: int = Field(default=200, ge=1)
     search_batch_events_max: int = Field(default=500, ge=1)

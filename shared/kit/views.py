@@ -50,6 +50,10 @@ class Views:
     def __iter__(self) -> Any:
         return iter(self._views.values())
 
+    def knows(self, type_name: str) -> bool:
+        """Tell whether this release can read events of that type."""
+        return type_name in self._registry
+
     def owner(self, stream: str) -> Decider[Any, Any] | None:
         """Give the aggregate that a stream belongs to, if it is one of this service."""
         service, _, rest = stream.partition("/")

@@ -25,14 +25,15 @@ CREATE TABLE kit.claim (
 CREATE TABLE kit.fence (name text PRIMARY KEY, epoch bigint NOT NULL);
 
 CREATE TABLE kit.waiting (
+    kind text NOT NULL,              -- as in kit.stuck
     rule text NOT NULL,
     source_position bigint NOT NULL, -- of the event that the rule reacts to
     ordinal integer NOT NULL,        -- of the command among those of that event
-    source_event uuid NOT NULL,
+    source_event uuid,
     scope text NOT NULL,
     target text NOT NULL,
-    command_id uuid NOT NULL,
-    command jsonb NOT NULL,          -- ids and figures; rules know no personal data
+    command_id uuid,
+    command jsonb,                   -- no personal data; null: do the effect of the event
     correlation_id uuid NOT NULL,
     traceparent text NOT NULL,
     hops integer NOT NULL,
@@ -41,13 +42,13 @@ CREATE TABLE kit.waiting (
     position bigint NOT NULL,
     until timestamptz,               -- on the site clock; null: it waits for its turn only
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (rule, source_position, ordinal)
+    PRIMARY KEY (rule, source_position, ordinal, target)
 );
 CREATE INDEX waiting_queue ON kit.waiting (rule, target, source_position, ordinal);
 
 CREATE TABLE kit.stuck (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text NOT NULL,              -- policy | timer | effect | run
+    kind text NOT NULL,              -- policy | timer | effect
     rule text NOT NULL,
     source_position bigint NOT NULL, -- 0 for a timer
     ordinal integer NOT NULL,
@@ -82,11 +83,13 @@ CREATE TYPE kit.timer_v1 AS (
 CREATE TYPE kit.fired_v1 AS (stream text, name text, due_at timestamptz);
 CREATE TYPE kit.claim_v1 AS (kind text, digest bytea, holder text);
 CREATE TYPE kit.waiting_v1 AS (
-    rule text, source_position bigint, ordinal integer, source_event uuid, scope text, target text,
-    command_id uuid, command jsonb, correlation_id uuid, traceparent text, hops integer, code text,
-    streams text[], position bigint, until timestamptz
+    kind text, rule text, source_position bigint, ordinal integer, source_event uuid, scope text,
+    target text, command_id uuid, command jsonb, correlation_id uuid, traceparent text,
+    hops integer, code text, streams text[], position bigint, until timestamptz
 );
-CREATE TYPE kit.waiting_key_v1 AS (rule text, source_position bigint, ordinal integer);
+CREATE TYPE kit.waiting_key_v1 AS (
+    rule text, source_position bigint, ordinal integer, target text
+);
 CREATE TYPE kit.stuck_v1 AS (
     kind text, rule text, source_position bigint, ordinal integer, source_event uuid, scope text,
     target text, command_id uuid, command jsonb, correlation_id uuid, traceparent text,
@@ -347,16 +350,17 @@ BEGIN
     END IF;
 
     DELETE FROM kit.waiting AS w USING unnest(p_ended) AS x
-    WHERE w.rule = x.rule AND w.source_position = x.source_position AND w.ordinal = x.ordinal;
+    WHERE w.rule = x.rule AND w.source_position = x.source_position AND w.ordinal = x.ordinal
+      AND w.target = x.target;
 
-    INSERT INTO kit.waiting AS w (rule, source_position, ordinal, source_event, scope, target,
+    INSERT INTO kit.waiting AS w (kind, rule, source_position, ordinal, source_event, scope, target,
                                   command_id, command, correlation_id, traceparent, hops, code,
                                   streams, position, until)
-    SELECT x.rule, x.source_position, x.ordinal, x.source_event, x.scope, x.target, x.command_id,
-           x.command, x.correlation_id, x.traceparent, x.hops, x.code, x.streams, x.position,
-           x.until
+    SELECT x.kind, x.rule, x.source_position, x.ordinal, x.source_event, x.scope, x.target,
+           x.command_id, x.command, x.correlation_id, x.traceparent, x.hops, x.code, x.streams,
+           x.position, x.until
     FROM unnest(p_waiting) AS x
-    ON CONFLICT (rule, source_position, ordinal) DO UPDATE
+    ON CONFLICT (rule, source_position, ordinal, target) DO UPDATE
     SET code = excluded.code, streams = excluded.streams, position = excluded.position,
         until = excluded.until;
 
@@ -369,6 +373,41 @@ BEGIN
            x.command_id, x.command, x.correlation_id, x.traceparent, x.hops, x.code
     FROM unnest(p_stuck) AS x
     ON CONFLICT (kind, rule, source_position, ordinal, target) WHERE settled IS NULL DO NOTHING;
+    RETURN true;
+END
+$$;
+
+-- An operator's word on stuck work: it waits for its turn again, or is done without. Gives false
+-- when it is not open, or a later epoch has the rules.
+CREATE FUNCTION kit.settle_stuck_v1(
+    p_epoch bigint, p_id bigint, p_settled text, p_by text, p_reason text
+) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, kit
+AS $$
+DECLARE
+    v_stuck kit.stuck;
+BEGIN
+    PERFORM FROM kit.fence AS f WHERE f.name = 'rules' AND f.epoch = p_epoch FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE kit.stuck AS s
+    SET settled = p_settled, settled_by = p_by, settled_at = clock_timestamp(), reason = p_reason
+    WHERE s.id = p_id AND s.settled IS NULL
+    RETURNING s.* INTO v_stuck;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF p_settled = 'retried' THEN
+        INSERT INTO kit.waiting (kind, rule, source_position, ordinal, source_event, scope, target,
+                                 command_id, command, correlation_id, traceparent, hops, code,
+                                 streams, position, until)
+        SELECT v_stuck.kind, v_stuck.rule, v_stuck.source_position, v_stuck.ordinal,
+               v_stuck.source_event, v_stuck.scope, v_stuck.target, v_stuck.command_id,
+               v_stuck.command, v_stuck.correlation_id, v_stuck.traceparent, v_stuck.hops,
+               'retried', '{}', 0, NULL;
+    END IF;
     RETURN true;
 END
 $$;

@@ -1,0 +1,1 @@
+"""What happens by itself, run by the writer's process: policies, timers, effects, runs (ADR 9)."""
