@@ -104,6 +104,13 @@ class RuleEngine:
         )
 
     @property
+    def positions(self) -> Mapping[str, int]:
+        """Give where each rule is; those that have not begun stand at 0."""
+        policies = self.policies.positions
+        found = {name: policies.get(name, 0) for name in self._by_name}
+        return {**found, **{one.rule.name: one.position for one in self.effects}}
+
+    @property
     def stopped(self) -> Mapping[str, str]:
         """Give the rules that stand still until a new release or leadership, and why."""
         effects = {one.rule.name: one.failure for one in self.effects if one.failure}

@@ -61,18 +61,16 @@ class TimerLoop:
         if not due:
             return False
         crash_point("timer.firing")
-        works = [self._work(one) for one in due]
         moves = Moves()
-        settled = await asyncio.gather(
-            *(self._fire(one, work, moves) for one, work in zip(due, works, strict=True))
-        )
+        settled = await asyncio.gather(*(self.fire(one, moves) for one in due))
         crash_point("timer.fired")
         if moves and not await self._source.move(self._epoch, moves):
             raise RulesFencedError
         return any(settled)
 
-    async def _fire(self, one: DueTimer, work: Work, moves: Moves) -> bool:
+    async def fire(self, one: DueTimer, moves: Moves) -> bool:
         """Bring one timer to its end; False when it stays as it is."""
+        work = self._work(one)
         if work.command is None or work.command_id is None:
             return self._stuck(one, work, "timer_unknown", moves)
         answer = await self._sending.answered(

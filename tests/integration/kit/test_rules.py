@@ -57,10 +57,8 @@ async def idle(mill: Mill) -> None:
     async def all_seen() -> bool:
         head, _ = await PostgresLog(mill.pool).head()
         backlog = await mill.source.backlog(mill.clock.now())
-        positions = mill.engine.policies.positions
-        cursors = [positions.get(name, 0) for name in mill.engine._by_name]
-        cursors += [one.position for one in mill.engine.effects]
-        return all(one == head for one in cursors) and not backlog.timers_due
+        seen = all(one == head for one in mill.engine.positions.values())
+        return seen and not backlog.timers_due
 
     await eventually(all_seen, "the rules are at the head")
 
@@ -158,9 +156,9 @@ async def test_a_timer_moved_after_it_was_read_does_not_fire(pool: asyncpg.Pool)
         (read_before,) = await mill.source.due(mill.clock.now(), 10)
         await mill.asks(PostponeOrder(order="a", minutes=30))
 
-        moves = Moves()
         loop = mill.engine.timers
-        await loop._fire(read_before, loop._work(read_before), moves)
+        moves = Moves()
+        assert await loop.fire(read_before, moves)
 
         assert not moves
         assert await mill.types(order_stream("a")) == ["order_placed", "order_postponed"]
@@ -309,6 +307,7 @@ async def test_the_same_page_again_after_a_crash_does_nothing_twice(pool: asyncp
         for order in ("a", "b", "c"):
             await mill.asks(PlaceOrder(order=order))
         positions = await mill.source.claim(0, {"policy:shipping": False})
+        assert positions is not None
         assert positions == {"policy:shipping": 0}
         mill.engine.policies.stand(positions)
         await mill.engine.policies.step()
