@@ -52,7 +52,7 @@ schemas: $(READY) ## Write the JSON Schemas of the published events
 
 .PHONY: docs
 docs: $(READY) ## Write the reference pages that are made from the code
-	@exec $(BIN)/python -m shared.kit.observability
+	@exec $(BIN)/python -m shared.cli.reference
 
 .PHONY: bench
 bench: $(READY) ## Measure throughput and latency on this machine

@@ -96,10 +96,16 @@ GRANTS = View("authority.grants", 1, Grants, Grants(), _evolve_grants)
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """One row of the policy table: holders of `role` may do `action` at and below their node."""
+    """One row of the policy table: holders of `role` may do `action` at and below their node.
+
+    `states` narrows a command's row to these states of its target; empty: in any. `fresh`: what is
+    heard of the directory must be of the last minutes, not just of the last day.
+    """
 
     role: str
     action: type[Command] | str
+    states: tuple[type[State], ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +136,55 @@ class RoleMissing(Refused):
 
 @dataclass(frozen=True, slots=True)
 class PolicyTable:
-    """The service's whole table; what no row allows is denied."""
+    """The service's whole table; what no row allows is denied.
+
+    `internal` are the commands that no caller may give, only a rule or an operator's tool. Raises
+    ValueError for rows that contradict one another.
+    """
 
     rows: tuple[Allow, ...]
+    internal: tuple[type[Command], ...] = ()
 
-    def roles(self, action: type[Command] | str) -> frozenset[str]:
-        """Give the roles that may give `action`."""
-        return frozenset(row.role for row in self.rows if row.action == action)
+    def __post_init__(self) -> None:
+        """Check the rows against one another."""
+        seen: set[tuple[str, type[Command] | str]] = set()
+        for row in self.rows:
+            if (row.role, row.action) in seen:
+                raise ValueError(f"two rows for {row.role} and {action_name(row.action)}")
+            seen.add((row.role, row.action))
+            if row.fresh != self.fresh(row.action):
+                raise ValueError(f"{action_name(row.action)} is fresh in some rows only")
+            if row.action in self.internal:
+                raise ValueError(f"{action_name(row.action)} is internal and allowed at once")
+            if row.states and isinstance(row.action, str):
+                raise ValueError(f"{row.action} is a query: it has no target whose state counts")
+
+    @property
+    def actions(self) -> tuple[type[Command] | str, ...]:
+        """Give every action that some row allows, in the rows' order."""
+        return tuple(dict.fromkeys(row.action for row in self.rows))
+
+    def fresh(self, action: type[Command] | str) -> bool:
+        """Tell whether `action` needs authority of the last minutes."""
+        return any(row.fresh for row in self.rows if row.action == action)
+
+    def roles(self, action: type[Command] | str, resource: object = None) -> frozenset[str]:
+        """Give the roles that may give `action`, the target being in the state `resource`."""
+        return frozenset(
+            row.role
+            for row in self.rows
+            if row.action == action and (not row.states or isinstance(resource, row.states))
+        )
 
     def authorise(
-        self, action: type[Command] | str, scope: str, identity: UUID, states: States, at: datetime
+        self,
+        action: type[Command] | str,
+        scope: str,
+        identity: UUID,
+        states: States,
+        at: datetime,
+        *,
+        resource: object = None,
     ) -> Authorised:
         """Find the grant that allows `action` on `scope` at `at`.
 
@@ -155,11 +200,16 @@ class PolicyTable:
         here = [grant for grant in held if grant.node in path and _in_term(grant, at)]
         if not here:
             raise ScopeNotFound(scope=scope)
-        allowed = self.roles(action)
+        allowed = self.roles(action, resource)
         for grant in here:
             if grant.role in allowed:
                 return Authorised(resident, grant.id)
         raise RoleMissing(scope=scope)
+
+
+def action_name(action: type[Command] | str) -> str:
+    """Name an action as people read it."""
+    return action if isinstance(action, str) else action.__name__
 
 
 class Asking(Protocol):
@@ -185,7 +235,7 @@ class DirectoryGuard:
     """Guards every command of a service with the directory's streams and the policy table."""
 
     def __init__(self, table: PolicyTable) -> None:
-        self._table = table
+        self.table = table
 
     def reads(self, asking: Asking) -> Sequence[Read[Any]]:
         """Name the streams needed for certain; the grants follow once the resident is known."""
@@ -194,10 +244,12 @@ class DirectoryGuard:
             Read(node_stream(asking.scope), NODE),
         )
 
-    def authorise(self, asking: Asking, states: States, at: datetime) -> tuple[str, str]:
-        """Give (resident, grant id); raise Needs or Refused."""
-        found = self._table.authorise(
-            type(asking.command), asking.scope, asking.identity, states, at
+    def authorise(
+        self, asking: Asking, states: States, at: datetime, resource: object = None
+    ) -> tuple[str, str]:
+        """Give (resident, grant id), the target being in the state `resource`; or raise."""
+        found = self.table.authorise(
+            type(asking.command), asking.scope, asking.identity, states, at, resource=resource
         )
         return found.resident, found.grant_id
 
@@ -205,7 +257,7 @@ class DirectoryGuard:
         self, action: str, scope: str, identity: UUID, states: States, at: datetime
     ) -> str:
         """Give the resident who may read; raise Needs or Refused."""
-        return self._table.authorise(action, scope, identity, states, at).resident
+        return self.table.authorise(action, scope, identity, states, at).resident
 
 
 def _in_term(grant: Grant, at: datetime) -> bool:

@@ -8,6 +8,7 @@ from services.deliberation.agenda import api as agenda_api
 from services.deliberation.agenda.domain import ACCESS as AGENDA_ACCESS
 from services.deliberation.agenda.read_model import MATTERS
 from services.deliberation.directory import api as directory_api
+from services.deliberation.directory.commands import Bootstrap
 from services.deliberation.directory.domain import ACCESS as DIRECTORY_ACCESS
 from services.deliberation.directory.domain import DECIDERS as DIRECTORY_DECIDERS
 from services.deliberation.directory.read_model import GRANTS, NODES
@@ -24,6 +25,7 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
     return (directory_api.routes(rooms), agenda_api.routes(rooms))
 
 
+POLICY = PolicyTable((*DIRECTORY_ACCESS, *AGENDA_ACCESS), internal=(Bootstrap,))
 SERVICE = Service(
     name="deliberation",
     revision=1,
@@ -33,6 +35,6 @@ SERVICE = Service(
     deciders=DIRECTORY_DECIDERS,
     heard_views=(NODE, IDENTITY, GRANTS_HELD),
     read_models=(NODES, GRANTS, MATTERS),
-    guard=DirectoryGuard(PolicyTable((*DIRECTORY_ACCESS, *AGENDA_ACCESS))),
+    guard=DirectoryGuard(POLICY),
     routes=_routes,
 )

@@ -32,7 +32,7 @@ ACCESS = (
     *REQUEST_ACCESS,
     *EVIDENCE_ACCESS,
     *CATEGORIES_ACCESS,
-    Allow("district_admin", READ_ACCESS_LOG),
+    Allow("district_admin", READ_ACCESS_LOG, fresh=True),
 )
 
 
@@ -46,6 +46,7 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
     )
 
 
+POLICY = PolicyTable(ACCESS)
 SERVICE = Service(
     name="wishes",
     revision=1,
@@ -56,6 +57,6 @@ SERVICE = Service(
     heard_views=(NODE, IDENTITY, GRANTS, POLICIES, IN_FORCE, MATTER),
     read_models=(REQUESTS, HOPS, EVIDENCE_FILES),
     searchable=REQUEST_TEXTS,
-    guard=DirectoryGuard(PolicyTable(ACCESS)),
+    guard=DirectoryGuard(POLICY),
     routes=_routes,
 )

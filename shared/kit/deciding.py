@@ -62,8 +62,10 @@ class Guard(Protocol):
         """Name the streams that are needed for certain."""
         ...
 
-    def authorise(self, submission: Submission, states: States, at: datetime, /) -> tuple[str, str]:
-        """Give (resident, grant id); raise Needs or Refused."""
+    def authorise(
+        self, submission: Submission, states: States, at: datetime, resource: object, /
+    ) -> tuple[str, str]:
+        """Give (resident, grant id), the target being in the state `resource`; or raise."""
         ...
 
 
@@ -163,19 +165,22 @@ class Deciding:
         at = self._clock.now()
         command = submission.command
         decider = self._deciders[type(command)]
-        resident, grant_id = "", ""
-        if submission.caller is not None:
-            resident, grant_id = self._guard.authorise(submission, states, at)
-        occurred_at = submission.occurred_at or at
-        if occurred_at > at:
-            raise OccurredInTheFuture
         target = decider.target(command)
         state = states.get(target, decider.view, decider.key(command))
         if submission.timer is not None and not _still_due(submission.timer, decider, state):
             return []
         head = overlay.head(target)
         assert head is not None
-        if head.version and head.scope != submission.scope:
+        foreign = head.version > 0 and head.scope != submission.scope
+        resident, grant_id = "", ""
+        if submission.caller is not None:
+            # What stands elsewhere looks like what does not exist, to the policy table too.
+            resource = decider.view.initial if foreign else state
+            resident, grant_id = self._guard.authorise(submission, states, at, resource)
+        occurred_at = submission.occurred_at or at
+        if occurred_at > at:
+            raise OccurredInTheFuture
+        if foreign:
             raise NotFound
         if submission.expected_version not in (None, head.version):
             raise VersionDiffers(version=head.version)

@@ -119,7 +119,9 @@ class Everybody:
     def reads(self, submission: Submission) -> Sequence[Read[Any]]:
         return ()
 
-    def authorise(self, submission: Submission, states: States, at: datetime) -> tuple[str, str]:
+    def authorise(
+        self, submission: Submission, states: States, at: datetime, resource: object
+    ) -> tuple[str, str]:
         return "resident", "grant"
 
 

@@ -179,7 +179,8 @@ CATEGORY_POLICY: Decider[AdoptCategoryPolicy, Policy] = Decider(
 
 
 ACCESS = (
-    Allow("district_admin", AdoptCategoryPolicy),
+    # It decides where every later request of the district goes.
+    Allow("district_admin", AdoptCategoryPolicy, fresh=True),
     *(
         Allow(role, "read_categories")
         for role in ("district_admin", "secretary", "desk", "department", "integration", "resident")

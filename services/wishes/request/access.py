@@ -13,11 +13,20 @@ from services.wishes.request.commands import (
     ReturnRequest,
     TransferRequest,
 )
+from services.wishes.request.domain import Answered, AwaitingInfo, Closed, Dispatched
 from shared.authority import Allow
+
+# A department acts on what a unit has, or had: before that a request is the desk's alone.
+_WITH_A_UNIT = (Dispatched, AwaitingInfo, Answered, Closed)
+_OF_DEPARTMENTS = (TransferRequest, AskForInfo, AnswerRequest)
 
 # An integration enters what another system of the district already did, step by step.
 ACCESS = tuple(
-    Allow(role=role, action=action)
+    Allow(
+        role=role,
+        action=action,
+        states=_WITH_A_UNIT if role == "department" and action in _OF_DEPARTMENTS else (),
+    )
     for action, roles in {
         ReceiveRequest: ("desk", "resident", "integration"),
         AcceptRequest: ("desk", "integration"),

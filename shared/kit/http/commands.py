@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Header
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
@@ -119,11 +118,12 @@ def command_route(
     action: type[Command],
     status: int,
     summary: str,
-) -> APIRoute:
+) -> FeatureRoute:
     """Make a route that FastAPI matches and documents, and that `endpoint` answers."""
     route = FeatureRoute(
         path,
         _documented(path, body),
+        actions=(action,),
         methods=["POST"],
         status_code=status,
         summary=summary,
@@ -142,7 +142,7 @@ class Routes:
     """The routes of one feature under `/api/<service>/v1`; every path names its `{scope}`."""
 
     def __init__(self, service: str, edge: Edge) -> None:
-        self.routes: list[APIRoute] = []
+        self.routes: list[FeatureRoute] = []
         self._service = service
         self._edge = edge
         self._prefix = api_prefix(service)

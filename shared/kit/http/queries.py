@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Header, Request
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -50,7 +49,7 @@ def query_route(
     action: str,
     summary: str,
     versioned: bool,
-) -> APIRoute:
+) -> FeatureRoute:
     """Make a GET route; the checks run before any of the handler's own parameters is read."""
     if not inspect.iscoroutinefunction(handler):
         raise TypeError(f"the handler of {path} is not an async function")
@@ -60,6 +59,7 @@ def query_route(
     return FeatureRoute(
         path,
         _answering(handler, versioned=versioned),
+        actions=(action,),
         methods=["GET"],
         summary=summary,
         operation_id=_operation_id(handler),

@@ -8,12 +8,20 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from shared.decider import Command
+
 
 class FeatureRoute(APIRoute):
-    """A FastAPI route that compares the end of the path before it runs its pattern."""
+    """A FastAPI route that compares the end of the path before it runs its pattern.
 
-    def __init__(self, path: str, *args: Any, **options: Any) -> None:
+    `actions` are what the policy table must allow, all of them.
+    """
+
+    def __init__(
+        self, path: str, *args: Any, actions: tuple[type[Command] | str, ...], **options: Any
+    ) -> None:
         super().__init__(path, *args, **options)
+        self.actions = actions
         self._end = path.rpartition("}")[2]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 from fastapi import Depends, Header, Query
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
@@ -150,7 +149,7 @@ def upload_route(
     action: type[Command],
     storing: str,
     summary: str,
-) -> APIRoute:
+) -> FeatureRoute:
     """Make a POST whose body is a file."""
     if not path.endswith(UPLOAD_ENDING):
         raise ValueError(f"the path {path} takes a file and does not end in {UPLOAD_ENDING}")
@@ -158,6 +157,7 @@ def upload_route(
     route = FeatureRoute(
         path,
         _documented(path, parameters),
+        actions=(action, storing),
         methods=["POST"],
         status_code=_CREATED,
         summary=summary,
@@ -174,7 +174,7 @@ def upload_route(
 
 def download_route(
     path: str, edge: Edge, handler: Callable[..., Awaitable[Download]], *, action: str, summary: str
-) -> APIRoute:
+) -> FeatureRoute:
     """Make a GET that answers with a file, which no browser shows or runs by itself."""
     signature = inspect.signature(handler, eval_str=True)
 
@@ -194,6 +194,7 @@ def download_route(
     return FeatureRoute(
         path,
         endpoint,
+        actions=(action,),
         methods=["GET"],
         summary=summary,
         operation_id=first + "".join(word.capitalize() for word in rest),

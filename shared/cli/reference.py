@@ -1,0 +1,13 @@
+"""Write the reference pages that are made from the code: `python -m shared.cli.reference`."""
+
+from __future__ import annotations
+
+from shared.cli.permissions import PERMISSIONS_PAGE, permissions_page
+from shared.kit.observability.reference import METRICS_PAGE, metrics_page
+
+PAGES = {METRICS_PAGE: metrics_page, PERMISSIONS_PAGE: permissions_page}
+
+
+if __name__ == "__main__":
+    for path, page in PAGES.items():
+        path.write_text(page(), encoding="utf-8")
