@@ -1,8 +1,11 @@
-"""Deliberation, composed: the directory and the agenda."""
+"""Deliberation, composed: the directory, its roll of residents, and the agenda."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+
+from starlette.routing import Route
 
 from services.deliberation.agenda import api as agenda_api
 from services.deliberation.agenda.domain import ACCESS as AGENDA_ACCESS
@@ -12,29 +15,55 @@ from services.deliberation.directory.commands import Bootstrap
 from services.deliberation.directory.domain import ACCESS as DIRECTORY_ACCESS
 from services.deliberation.directory.domain import DECIDERS as DIRECTORY_DECIDERS
 from services.deliberation.directory.read_model import GRANTS, NODES
+from services.deliberation.resident import api as resident_api
+from services.deliberation.resident.domain import ACCESS as RESIDENT_ACCESS
+from services.deliberation.resident.domain import CLAIM_REFUSALS, RESIDENT
+from services.deliberation.resident.read_model import RESIDENTS
 from shared.authority import GRANTS as GRANTS_HELD
-from shared.authority import IDENTITY, NODE, DirectoryGuard, PolicyTable
+from shared.authority import IDENTITY, NODE, Allow, DirectoryGuard, PolicyTable
 from shared.contracts.deliberation import EVENTS
 from shared.contracts.topics import TOPICS
 from shared.contracts.wishes import EVENTS as WISHES_EVENTS
+from shared.kit.http.access_log import ACTION as READ_ACCESS_LOG
+from shared.kit.http.access_log import access_log_routes
 from shared.kit.http.commands import Routes
+from shared.kit.http.names import names_route
 from shared.kit.service import Rooms, Service
+
+ACCESS = (
+    *DIRECTORY_ACCESS,
+    *RESIDENT_ACCESS,
+    *AGENDA_ACCESS,
+    Allow("district_admin", READ_ACCESS_LOG, fresh=True),
+)
 
 
 def _routes(rooms: Rooms) -> Sequence[Routes]:
-    return (directory_api.routes(rooms), agenda_api.routes(rooms))
+    return (
+        directory_api.routes(rooms),
+        resident_api.routes(rooms),
+        agenda_api.routes(rooms),
+        access_log_routes("deliberation", rooms, resident_api.SENSITIVE_FIELDS),
+    )
 
 
-POLICY = PolicyTable((*DIRECTORY_ACCESS, *AGENDA_ACCESS), internal=(Bootstrap,))
+def _internal(rooms: Rooms) -> Sequence[Route]:
+    return (names_route(rooms.names.secret, partial(resident_api.names, rooms)),)
+
+
+POLICY = PolicyTable(ACCESS, internal=(Bootstrap,))
 SERVICE = Service(
     name="deliberation",
     revision=1,
     topic=TOPICS["deliberation"],
     public_events=EVENTS,
     hears={TOPICS["wishes"]: WISHES_EVENTS},
-    deciders=DIRECTORY_DECIDERS,
+    deciders=(*DIRECTORY_DECIDERS, RESIDENT),
     heard_views=(NODE, IDENTITY, GRANTS_HELD),
-    read_models=(NODES, GRANTS, MATTERS),
+    read_models=(NODES, GRANTS, RESIDENTS, MATTERS),
+    searchable=resident_api.SEARCHABLE,
+    claim_refusals=CLAIM_REFUSALS,
     guard=DirectoryGuard(POLICY),
     routes=_routes,
+    internal=_internal,
 )

@@ -124,6 +124,7 @@ def service_environment(
     owner_dsns: Mapping[str, str],
     bootstrap: str,
     district: str,
+    names_url: str,
 ) -> dict[str, str]:
     """Give a service's settings as environment variables; `owner_dsns` is by database name."""
     log, keys, role = names.log(service), names.keys(service), names.role
@@ -144,6 +145,8 @@ def service_environment(
         "vault_pepper": secret(places, "vault-pepper"),
         "fingerprint_secret": secret(places, f"{service}-fingerprint"),
         "attachments_url": f"file://{places.root}/attachments",
+        "names_url": names_url,
+        "names_secret": secret(places, "names-secret"),
         "district": district,
     }
     return {f"{service.upper()}_{name.upper()}": value for name, value in settings.items()}

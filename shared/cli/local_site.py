@@ -200,6 +200,7 @@ class LocalDistrict:
             owner_dsns={name: self._servers.dsn(name) for name in self._names.all()},
             bootstrap=self._servers.bootstrap,
             district=self.district,
+            names_url=self.url("deliberation"),
         )
 
     def __enter__(self) -> Self:

@@ -1,7 +1,8 @@
-"""Events of `services/deliberation` that others hear: the directory's nodes, identities and grants.
+"""Events of `services/deliberation` that others hear: the directory's places and persons.
 
-Streams: `deliberation/node/<node>` (scope: the district), `deliberation/identity/<identity>` and
-`deliberation/grants/<resident>` (persons' streams; scope: the district). All are public.
+Streams: `deliberation/node/<node>` (scope: the district), `deliberation/identity/<identity>`,
+`deliberation/grants/<resident>` and `deliberation/resident/<resident>` (persons' streams; scope:
+the district). All are public.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ class NodeKind(StrEnum):
     DISTRICT = "district"
     STREET = "street"
     COMMUNITY = "community"
+
+
+class ResidentKind(StrEnum):
+    """How a resident lives here (W16)."""
+
+    REGISTERED = "registered"  # 户籍
+    PERMANENT = "permanent"  # 常住
+    FLOATING = "floating"  # 流动
+    TENANT = "tenant"  # 租住
 
 
 class DeliberationEvent(Event):
@@ -64,7 +74,33 @@ class RoleRevoked(DeliberationEvent):
     resident: UUID
 
 
-EVENTS: tuple[type[Event], ...] = (NodeAdded, IdentityLinked, RoleGranted, RoleRevoked)
+class ResidentRegistered(DeliberationEvent):
+    """A resident is on the directory's roll; `texts` names the vault record with the name.
+
+    `subject` is the pseudonym under whose key it is sealed.
+    """
+
+    resident: UUID
+    kind: ResidentKind
+    texts: UUID
+    subject: UUID
+
+
+class AccountLinked(DeliberationEvent):
+    """Texts of this account, a pseudonym of the other services, are this resident's."""
+
+    resident: UUID
+    account: UUID
+
+
+EVENTS: tuple[type[Event], ...] = (
+    NodeAdded,
+    IdentityLinked,
+    RoleGranted,
+    RoleRevoked,
+    ResidentRegistered,
+    AccountLinked,
+)
 
 
 def node_stream(node: str) -> str:
@@ -80,3 +116,8 @@ def identity_stream(identity: UUID | str) -> str:
 def grants_stream(resident: UUID | str) -> str:
     """Name the stream of a resident's grants."""
     return f"{SERVICE}/grants/{resident}"
+
+
+def resident_stream(resident: UUID | str) -> str:
+    """Name the stream of a resident on the roll."""
+    return f"{SERVICE}/resident/{resident}"

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from starlette.routing import Route
+
 from shared.contracts.envelope import Event
 from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
@@ -16,6 +18,7 @@ from shared.kit.attachments import Attachments
 from shared.kit.deciding import Guard
 from shared.kit.http.commands import Routes
 from shared.kit.http.edge import Edge
+from shared.kit.http.names import Names
 from shared.kit.read_models.model import ReadModel
 from shared.kit.read_models.tables import Tables
 from shared.kit.states import StateReader
@@ -47,6 +50,7 @@ class Rooms:
     states: StateReader
     vault: Vault
     attachments: Attachments
+    names: Names
     district: str
 
 
@@ -68,6 +72,7 @@ class Service:
     rules: tuple[Rule, ...] = ()
     guard: FullGuard
     routes: Callable[[Rooms], Sequence[Routes]]
+    internal: Callable[[Rooms], Sequence[Route]] = lambda _rooms: ()
 
     def registry(self) -> Registry:
         """Give every event type this service knows."""

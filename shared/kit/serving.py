@@ -29,6 +29,7 @@ from shared.kit.clock import SiteClock, SystemClock
 from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
+from shared.kit.http.names import Names
 from shared.kit.identity.tokens import TokenVerifier
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.kafka.bus import KafkaBus, KafkaLimits
@@ -135,12 +136,13 @@ async def _open_replica(
         metrics=metrics,
     )
     states = StateReader(log, service.views())
-    parts = _Parts(pool, bus, states, metrics)
+    parts = _Parts(pool, bus, states, client, metrics)
     edge = _edge(service, settings, parts, vault, door)
     rooms = _rooms(service, settings, edge, parts, vault)
     readiness = Readiness(service, pool, keys_pool, roles=running.roles)
     app = _make_app(running, rooms, readiness)
     app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
+    app.router.routes.extend(service.internal(rooms))
     replica = Replica(
         service=service,
         settings=settings,
@@ -179,6 +181,12 @@ def _rooms(
         states=parts.states,
         vault=vault,
         attachments=open_attachments(service, settings, vault),
+        names=Names(
+            parts.client,
+            service.name,
+            url=settings.names_url,
+            secret=settings.names_secret.get_secret_value(),
+        ),
         district=settings.district,
     )
 
@@ -207,6 +215,7 @@ class _Parts:
     pool: asyncpg.Pool
     bus: KafkaBus
     states: StateReader
+    client: httpx.AsyncClient
     metrics: Metrics
 
 

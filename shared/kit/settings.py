@@ -32,6 +32,10 @@ class ServiceSettings(BaseSettings):
     jwks_file: Path = Field(description="the issuer's public keys")
 
     internal_secret: SecretStr = Field(description="shared by the replicas of this service")
+    names_url: str = Field(default="", description="the directory; empty: pseudonyms are shown")
+    names_secret: SecretStr = Field(
+        default=SecretStr(""), description="shared by the district's services, for asking names"
+    )
     vault_master_key: SecretStr = Field(description="64 hexadecimal digits")
     vault_pepper: SecretStr = Field(description="64 hexadecimal digits; makes pseudonyms")
     fingerprint_secret: SecretStr = Field(description="64 hexadecimal digits")

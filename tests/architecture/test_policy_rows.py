@@ -38,6 +38,7 @@ def routes(service: Service) -> Iterator[FeatureRoute]:
         states=nothing,
         vault=nothing,
         attachments=nothing,
+        names=nothing,
         district="d",
     )
     for feature in service.routes(rooms):

@@ -14,8 +14,10 @@ from shared.contracts.topics import TOPICS
 SAMPLES = Path(__file__).parent / "samples"
 REGISTRY = Registry(PUBLISHED)
 TYPES = (
+    "cogov.deliberation.account_linked.v1",
     "cogov.deliberation.identity_linked.v1",
     "cogov.deliberation.node_added.v1",
+    "cogov.deliberation.resident_registered.v1",
     "cogov.deliberation.role_granted.v1",
     "cogov.deliberation.role_revoked.v1",
     "cogov.wishes.category_policy_adopted.v1",

@@ -50,7 +50,8 @@ async def find_request(tables: Tables, scope: str, request: str) -> RequestRow |
         SELECT r.scope, r.request, r.kind, r.category, r.category_policy, r.area, r.requester,
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
-               r.question_texts, r.info_texts, r.ended_at, r.end_reason
+               r.question_texts, r.info_texts, r.ended_at, r.end_reason,
+               r.received_by, r.answered_by
         FROM {requests} AS r
         WHERE r.scope = $1 AND r.request = $2
         """,
@@ -91,7 +92,8 @@ async def list_requests(
         SELECT r.scope, r.request, r.kind, r.category, r.category_policy, r.area, r.requester,
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
-               r.question_texts, r.info_texts, r.ended_at, r.end_reason
+               r.question_texts, r.info_texts, r.ended_at, r.end_reason,
+               r.received_by, r.answered_by
         FROM {requests} AS r
         WHERE r.scope = $1
           AND ($2::text IS NULL OR r.state = $2)
@@ -122,7 +124,8 @@ async def find_by_texts(tables: Tables, scope: str, records: list[UUID]) -> list
         SELECT r.scope, r.request, r.kind, r.category, r.category_policy, r.area, r.requester,
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
-               r.question_texts, r.info_texts, r.ended_at, r.end_reason
+               r.question_texts, r.info_texts, r.ended_at, r.end_reason,
+               r.received_by, r.answered_by
         FROM {requests} AS r
         WHERE r.scope = $1
           AND (r.texts = ANY ($2::uuid[]) OR r.info_texts = ANY ($2::uuid[])

@@ -28,7 +28,7 @@ class RequestRow(Row):
 
     `unit` has it, `accountable` had it first; both are empty before the dispatch. `answer_dated`
     false: the answer's day is not known, so no time to answer can be told. `end_reason` says why
-    it was returned or how it was closed, at `ended_at`.
+    it was returned or how it was closed, at `ended_at`. `…_by` are the residents who entered it.
     """
 
     scope: str
@@ -54,6 +54,8 @@ class RequestRow(Row):
     info_texts: UUID | None = None
     ended_at: datetime | None = None
     end_reason: str = ""
+    received_by: str = ""
+    answered_by: str = ""
 
 
 class HopRow(Row):
@@ -96,7 +98,7 @@ def fold_request(_key: tuple[Any, ...], row: RequestRow | None, fact: Fact) -> R
         return _received(event, fact) if isinstance(event, RequestReceived) else None
     if fact.version <= row.version or not isinstance(event, RequestFact):
         return row
-    return replace(_moved(row, event, fact.occurred_at), version=fact.version)
+    return replace(_moved(row, event, fact), version=fact.version)
 
 
 def _received(event: RequestReceived, fact: Fact) -> RequestRow:
@@ -112,12 +114,14 @@ def _received(event: RequestReceived, fact: Fact) -> RequestRow:
         state="received",
         received_at=fact.occurred_at,
         version=fact.version,
+        received_by=fact.actor,
     )
 
 
 def _moved(  # noqa: PLR0911 - a table, an arm per event
-    row: RequestRow, event: RequestFact, at: datetime
+    row: RequestRow, event: RequestFact, fact: Fact
 ) -> RequestRow:
+    at = fact.occurred_at
     match event:
         case RequestAccepted():
             return replace(row, state="accepted", accepted_at=at)
@@ -139,6 +143,7 @@ def _moved(  # noqa: PLR0911 - a table, an arm per event
                 answered_at=at,
                 answer_dated=dated,
                 answer_texts=texts,
+                answered_by=fact.actor,
             )
         case RequestClosed(reason=reason):
             return replace(row, state="closed", ended_at=at, end_reason=reason.value)
@@ -180,7 +185,7 @@ def fold_hop(key: tuple[Any, ...], row: HopRow | None, fact: Fact) -> HopRow | N
 
 REQUESTS = ReadModel(
     name="requests",
-    revision=1,
+    revision=2,
     row=RequestRow,
     key=("scope", "request"),
     keys=request_keys,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -70,10 +71,19 @@ class RequestAnswer(BaseModel):
     version: int
 
 
+class PersonAnswer(BaseModel):
+    """Who acted; a pseudonym where the directory tells no name."""
+
+    resident: str
+    name: str
+
+
 class CaseAnswer(RequestAnswer):
-    """A request's case file with every hop."""
+    """A request's case file with every hop, and who entered the receipt and the answer."""
 
     stays: list[HopAnswer]
+    received_by: PersonAnswer | None
+    answered_by: PersonAnswer | None
 
 
 class TextsAnswer(BaseModel):
@@ -162,8 +172,7 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
         row = await find_request(tables, reader.scope, str(request))
         if row is None:
             raise RequestNotFound
-        hops = await list_hops(tables, reader.scope, str(request))
-        return CaseAnswer(**_columns(row), stays=[_hop(hop) for hop in hops])
+        return await _case(rooms, row)
 
     async def get_requests(
         paging: Paging,
@@ -260,8 +269,23 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
     )
 
 
+async def _case(rooms: Rooms, row: RequestRow) -> CaseAnswer:
+    hops = await list_hops(rooms.tables, row.scope, row.request)
+    names = await rooms.names.of((row.received_by, row.answered_by))
+    return CaseAnswer(
+        **_columns(row),
+        stays=[_hop(hop) for hop in hops],
+        received_by=_person(row.received_by, names),
+        answered_by=_person(row.answered_by, names),
+    )
+
+
 def _columns(row: RequestRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in RequestAnswer.model_fields}
+
+
+def _person(resident: str, names: Mapping[str, str]) -> PersonAnswer | None:
+    return PersonAnswer(resident=resident, name=names[resident]) if resident in names else None
 
 
 def _hop(row: HopRow) -> HopAnswer:

@@ -68,6 +68,7 @@ class Desk:
             states=nowhere,
             vault=nowhere,
             attachments=nowhere,
+            names=nowhere,
             district="north",
         )
         app = create_app(

@@ -1,0 +1,1 @@
+"""Residents: the directory's roll of persons, whose names lie in the vault."""
