@@ -20,6 +20,10 @@ class NotConfiguredError(Exception):
     """The settings of a service are missing or wrong; the message names them."""
 
 
+class NotNowError(Exception):
+    """What is asked for cannot be done as things stand; the message says why."""
+
+
 def settings_of(service: str, root: Path) -> ServiceSettings:
     """Read a service's settings: the environment's, else those of the district under `root`."""
     prefix = f"{service.upper()}_"

@@ -15,8 +15,8 @@ import typer
 from shared.cli.bootstrap import BootstrapFailedError
 from shared.cli.categories import CategoriesBrokenError, PolicyLateError
 from shared.cli.client import ApiUnavailableError, RefusedByApiError
-from shared.cli.commands import demo, importing, looking, operating, running
-from shared.cli.connections import NotConfiguredError
+from shared.cli.commands import demo, importing, looking, models, operating, running
+from shared.cli.connections import NotConfiguredError, NotNowError
 from shared.cli.topics import KafkaAwayError
 from shared.kit.embedded import ServerFault, SiteBusy
 
@@ -29,6 +29,7 @@ _FAILURES: Final = (
     CategoriesBrokenError,
     KafkaAwayError,
     NotConfiguredError,
+    NotNowError,
     OSError,
     PolicyLateError,
     RefusedByApiError,
@@ -47,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, running, operating, importing, looking):
+for group in (demo, running, operating, importing, looking, models):
     group.add_to(app)
 
 

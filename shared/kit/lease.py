@@ -57,6 +57,11 @@ WRITE: Final = "write"
 PROJECT: Final = "project"
 
 
+def project_role(release: str) -> str:
+    """Name the lease of a release's projector: each release keeps its own tables current."""
+    return f"{PROJECT}/{release}"
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
     """What a holder asks for: `revision` is the highest contract revision it can write."""
@@ -89,7 +94,9 @@ class Lease:
 
     def __init__(self, terms: LeaseTerms, metrics: Metrics | None = None) -> None:
         self._terms = terms
-        self._watch = LeaseWatch(metrics or Metrics(CollectorRegistry()), terms.role)
+        self._watch = LeaseWatch(
+            metrics or Metrics(CollectorRegistry()), terms.role.partition("/")[0]
+        )
         self._ticked = time.monotonic()
         self._held_until = 0.0
         self._ended = threading.Event()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -14,13 +13,13 @@ import asyncpg
 import structlog
 import uvloop
 
+from shared.kit.build_process import run_child, run_rebuild
 from shared.kit.observability.logging import configure_logging
 from shared.kit.postgres.migrate import migrate
 from shared.kit.projecting import run_projector
-from shared.kit.read_models.rebuild import rebuild
 from shared.kit.read_models.schema import publish_views
 from shared.kit.service import Service
-from shared.kit.serving import open_pool, run_replica
+from shared.kit.serving import run_replica
 from shared.kit.settings import ServiceSettings
 from shared.kit.vault import migrate_keys
 
@@ -36,6 +35,8 @@ def run(service: Service, settings_type: type[ServiceSettings], argv: Sequence[s
     serve.add_argument("--roles", default="serve,write", help="separated by commas")
     serve.add_argument("--http-port", type=int, default=None, help="instead of the setting")
     commands.add_parser("migrate", help="bring the databases' schemas up to date")
+    built = commands.add_parser("build", help="build tables that are asked for; a child's task")
+    built.add_argument("models", nargs="+", choices=[model.name for model in service.read_models])
     rebuilt = commands.add_parser("rebuild", help="fold a read model's table anew from the log")
     rebuilt.add_argument("model", choices=[model.name for model in service.read_models])
     arguments = parser.parse_args(argv)
@@ -43,8 +44,10 @@ def run(service: Service, settings_type: type[ServiceSettings], argv: Sequence[s
     configure_logging(settings.log_level, service=service.name)
     if arguments.command == "migrate":
         return asyncio.run(_migrate(service, settings))
+    if arguments.command == "build":
+        return uvloop.run(run_child(service, settings, arguments.models))
     if arguments.command == "rebuild":
-        return asyncio.run(_rebuild(service, settings, arguments.model))
+        return uvloop.run(run_rebuild(service, settings, arguments.model))
     roles = frozenset(arguments.roles.split(","))
     if not roles or roles - set(ROLES):
         parser.error(f"--roles takes some of {', '.join(ROLES)}")
@@ -84,19 +87,4 @@ async def _migrate(service: Service, settings: ServiceSettings) -> int:
     finally:
         await own.close()
     _log.info("schema.migrated", service=service.name, applied=applied)
-    return 0
-
-
-async def _rebuild(service: Service, settings: ServiceSettings, name: str) -> int:
-    (model,) = (model for model in service.read_models if model.name == name)
-    async with contextlib.AsyncExitStack() as stack:
-        dsn = settings.database_dsn.get_secret_value()
-        pool = await open_pool(stack, dsn, settings, "rebuild")
-        position = await rebuild(
-            pool,
-            service.registry(),
-            model,
-            page_events_max=settings.project_batch_events_max,
-        )
-    _log.info("read_model.rebuilt", model=name, revision=model.revision, position=position)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -120,43 +121,55 @@ class Measuring:
 
 
 _UNFOLDED: Final = """
-SELECT w.name, w.revision,
+SELECT e.position - 1 AS position,
        extract(epoch FROM clock_timestamp() - e.recorded_at)::float8 AS unfolded_s
-FROM unnest($1::text[], $2::integer[], $3::bigint[]) AS w (name, revision, position)
-JOIN kit.event AS e ON e.position = w.position + 1
+FROM kit.event AS e
+WHERE e.position = ANY (SELECT p + 1 FROM unnest($1::bigint[]) AS p)
 """
 
 
 class ModelMeasuring:
-    """Looks at one release's read models; a model is being built until it was once at the head."""
+    """Looks at one release's read models: the tables served, and those being built."""
 
     def __init__(self, pool: asyncpg.Pool, metrics: Metrics) -> None:
         self._pool = pool
         self._metrics = metrics
-        self._built: set[tuple[str, int]] = set()
 
     async def look(self, found: Sequence[ModelStatus]) -> None:
         """Set every gauge of these models once."""
-        unfolded = {
-            (row["name"], row["revision"]): row["unfolded_s"]
-            for row in await self._pool.fetch(
-                _UNFOLDED,
-                [one.name for one in found],
-                [one.revision for one in found],
-                [one.position for one in found],
-            )
-        }
+        tables = [
+            _Table((one.name, str(one.revision), building), position, one.head, bool(failure))
+            for one in found
+            for building, position, failure in _positions(one)
+        ]
+        positions = sorted({table.position for table in tables})
+        rows = await self._pool.fetch(_UNFOLDED, positions)
+        unfolded = {row["position"]: row["unfolded_s"] for row in rows}
         metrics = self._metrics
         gauges = (metrics.model_lag_events, metrics.model_lag_seconds, metrics.model_failed)
         for gauge in (*gauges, metrics.model_build_ratio):
             gauge.clear()  # what is no longer being built has other labels
-        for one in found:
-            if one.lag <= 0:
-                self._built.add((one.name, one.revision))
-            known = (one.name, one.revision)
-            labels = (one.name, str(one.revision), "no" if known in self._built else "yes")
-            head = one.position + one.lag
-            metrics.model_lag_events.labels(*labels).set(max(0, one.lag))
-            metrics.model_lag_seconds.labels(*labels).set(unfolded.get(known, 0))
-            metrics.model_failed.labels(*labels).set(one.failure is not None)
-            metrics.model_build_ratio.labels(*labels).set(one.position / head if head else 1)
+        for table in tables:
+            lag = max(0, table.head - table.position)
+            metrics.model_lag_events.labels(*table.labels).set(lag)
+            metrics.model_lag_seconds.labels(*table.labels).set(unfolded.get(table.position, 0))
+            metrics.model_failed.labels(*table.labels).set(table.failed)
+            share = table.position / table.head if table.head else 1
+            metrics.model_build_ratio.labels(*table.labels).set(share)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    labels: tuple[str, str, str]
+    position: int
+    head: int
+    failed: bool
+
+
+def _positions(one: ModelStatus) -> list[tuple[str, int, str | None]]:
+    found = [("no", one.position, one.failure)] if one.served else []
+    if one.build is not None:
+        found.append(("yes", one.build.position, one.build.failure))
+    elif not one.served:
+        found.append(("yes", 0, None))
+    return found

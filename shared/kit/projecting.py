@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import random
 import signal
-import socket
 from typing import Final
 
 import asyncpg
@@ -16,12 +14,15 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from shared.kit.build_process import build_command
 from shared.kit.http.health import Check, health_router
-from shared.kit.lease import PROJECT, Lease, LeaseTerms
+from shared.kit.lease import PROJECT, Lease, LeaseTerms, project_role
 from shared.kit.measuring import ModelMeasuring
 from shared.kit.observability.metrics import Metrics
 from shared.kit.postgres.faults import STORAGE_FAULTS
+from shared.kit.presence import holder, present
 from shared.kit.read_models.projector import Projector, ProjectorLimits
+from shared.kit.read_models.supervising import ChildLimits, Children
 from shared.kit.read_models.wake import HeadWake
 from shared.kit.readiness import Readiness
 from shared.kit.running import Running, show_pools
@@ -43,8 +44,8 @@ class _Turn:
         self._running = running
         self._terms = LeaseTerms(
             dsn=settings.database_dsn.get_secret_value(),
-            role=PROJECT,
-            holder=f"{socket.gethostname()}:{os.getpid()}",
+            role=project_role(settings.release),
+            holder=holder(),
             address="",
             seconds=settings.lease_seconds,
             revision=service.revision,
@@ -61,7 +62,7 @@ class _Turn:
     async def _hold(self, lease: Lease, epoch: int) -> None:
         lost = asyncio.Event()
         lease.keep(lambda _reason: lost.set())
-        _log.info("lease.taken", role=PROJECT, epoch=epoch)
+        _log.info("lease.taken", role=self._terms.role, epoch=epoch)
         self.active = True
         try:
             while not lost.is_set():
@@ -80,7 +81,9 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
         pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "project")
         show_pools(running.metrics, {"log": pool})
         turn = _Turn(running)
+        await stack.enter_async_context(present(running, pool))
         projector = _make_projector(running, pool, turn)
+        children = _make_children(running, projector, turn)
         indexer = await _open_indexer(service, settings, pool, turn, stack)
         listener = listen(settings)
         server = Server(
@@ -97,6 +100,7 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
         tasks = [
             asyncio.create_task(turn.run(), name="lease"),
             asyncio.create_task(projector.run(), name="projector"),
+            asyncio.create_task(children.run(), name="children"),
             asyncio.create_task(indexer.run(), name="indexer"),
             asyncio.create_task(
                 _measure(projector, indexer, pool, running.metrics), name="metrics"
@@ -129,9 +133,26 @@ def _make_projector(running: Running, pool: asyncpg.Pool, turn: _Turn) -> Projec
         wake=HeadWake(pool, poll_s=settings.project_poll_interval_ms / 1000),
         random=random.SystemRandom(),
         is_active=lambda: turn.active,
-        limits=ProjectorLimits(page_events_max=settings.project_batch_events_max),
+        limits=ProjectorLimits(
+            page_events_max=settings.project_batch_events_max,
+            build_here_events_max=settings.build_here_events_max,
+        ),
         metrics=running.metrics,
         tracing=running.traces.tracing,
+    )
+
+
+def _make_children(running: Running, projector: Projector, turn: _Turn) -> Children:
+    settings = running.settings
+    return Children(
+        look=projector.status,
+        command=lambda names: build_command(running.service, names),
+        is_active=lambda: turn.active,
+        random=random.SystemRandom(),
+        limits=ChildLimits(
+            children_max=settings.build_children_max,
+            build_here_events_max=settings.build_here_events_max,
+        ),
     )
 
 
@@ -171,7 +192,7 @@ def _health(running: Running, projector: Projector, readiness: Readiness) -> Fas
     async def read_models() -> Check:
         """Every table is there and folded."""
         found = await projector.status()
-        stopped = [one.name for one in found if one.failure is not None]
+        stopped = [one.name for one in found if one.stopped]
         if stopped:
             return Check("read_models", "degraded", f"stopped: {', '.join(stopped)}")
         if not projector.ready():

@@ -16,7 +16,7 @@ import asyncpg
 
 from shared.kit.http.health import Check, Probe
 from shared.kit.ingest import Ingest
-from shared.kit.lease import PROJECT, WRITE, Lease, who_holds
+from shared.kit.lease import WRITE, Lease, project_role, who_holds
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.postgres.migrate import missing_migrations
 from shared.kit.read_models.cursors import status
@@ -40,8 +40,10 @@ class Readiness:
         keys_pool: asyncpg.Pool | None = None,
         *,
         roles: AbstractSet[str] = frozenset(),
+        release: str = "",
     ) -> None:
         self._service = service
+        self._release = release
         self._pool = pool
         self._keys_pool = keys_pool
         self._roles = roles
@@ -157,7 +159,7 @@ class Readiness:
         """
         try:
             found = await status(self._pool, self._service.read_models)
-            projecting = await who_holds(self._pool, PROJECT)
+            projecting = await who_holds(self._pool, project_role(self._release))
         except STORAGE_FAULTS:
             return Check("read_models", "degraded", "unknown")
         if self._goal is None:
@@ -167,7 +169,7 @@ class Readiness:
         if late and not self._caught_up:
             return Check("read_models", "failed", f"behind: {behind}")
         self._caught_up = True
-        stopped = [one.name for one in found if one.failure is not None]
+        stopped = [one.name for one in found if one.stopped]
         if stopped:
             return Check("read_models", "degraded", f"stopped: {', '.join(stopped)}")
         if projecting is None:

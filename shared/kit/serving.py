@@ -39,6 +39,7 @@ from shared.kit.observability.metrics import Metrics
 from shared.kit.ports import Clock
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
+from shared.kit.presence import present
 from shared.kit.read_models.tables import Tables
 from shared.kit.readiness import Readiness
 from shared.kit.running import Running, show_pools
@@ -122,6 +123,7 @@ async def _open_replica(
     pool = await open_pool(stack, settings.database_dsn.get_secret_value(), settings, "serve")
     keys_pool = await open_pool(stack, settings.keys_dsn.get_secret_value(), settings, "vault")
     show_pools(metrics, {"log": pool, "keys": keys_pool})
+    await stack.enter_async_context(present(running, pool))
     log = PostgresLog(pool)
     bus = kafka_bus(service, settings)
     # A writer that is silent for as long as its lease may have lost it: who leads is asked again.
@@ -139,7 +141,7 @@ async def _open_replica(
     parts = _Parts(pool, bus, states, client, metrics)
     edge = _edge(service, settings, parts, vault, door)
     rooms = _rooms(service, settings, edge, parts, vault)
-    readiness = Readiness(service, pool, keys_pool, roles=running.roles)
+    readiness = Readiness(service, pool, keys_pool, roles=running.roles, release=settings.release)
     app = _make_app(running, rooms, readiness)
     app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
     app.router.routes.extend(service.internal(rooms))

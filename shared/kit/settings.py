@@ -87,6 +87,13 @@ class ServiceSettings(BaseSettings):
     effect_attempts_max: int = Field(default=8, ge=1)
     project_batch_events_max: int = Field(default=2000, ge=1)
     project_poll_interval_ms: int = Field(default=200, ge=1)
+    build_children_max: int = Field(default=2, ge=1, le=16, description="of one projector")
+    build_here_events_max: int = Field(
+        default=20_000, ge=0, description="shorter logs are built by the projector itself"
+    )
+    build_page_events_max: int = Field(default=10_000, ge=1)
+    build_rows_cached_max: int = Field(default=50_000, ge=0)
+    build_statement_timeout_ms: int = Field(default=600_000, ge=1000)
     search_batch_events_max: int = Field(default=500, ge=1)
     position_wait_s: float = Field(default=5.0, ge=0)
     trace_endpoint: str = Field(default="", description="OTLP/HTTP, whole URL; empty: no traces")
@@ -94,4 +101,8 @@ class ServiceSettings(BaseSettings):
     trace_queue_spans_max: int = Field(default=4096, ge=1)
     trace_export_timeout_s: float = Field(default=5.0, gt=0)
     log_level: str = "INFO"
-    release: str = Field(default="dev", max_length=64, description="its name in metrics and traces")
+    release: str = Field(
+        default="dev",
+        pattern=r"^[\w.+-]{1,64}$",
+        description="each release's projector keeps its own tables; also in metrics and traces",
+    )

@@ -28,7 +28,8 @@ GRANT INSERT ON kit.event, kit.receipt TO {role};
 GRANT INSERT, UPDATE ON kit.stream, kit.state, kit.cursor, kit.heard, kit.lease, kit.dead_letter,
     kit.read_model, kit.fence, kit.stuck TO {role};
 GRANT INSERT, DELETE ON kit.vault, kit.claim TO {role};
-GRANT INSERT, UPDATE, DELETE ON kit.timer, kit.waiting TO {role};
+GRANT INSERT, UPDATE, DELETE ON kit.timer, kit.waiting, kit.model_build, kit.replica TO {role};
+GRANT DELETE ON kit.read_model TO {role};
 GRANT UPDATE ON kit.head TO {role};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA kit TO {role};
 GRANT USAGE, CREATE ON SCHEMA public TO {role};

@@ -72,18 +72,16 @@ def columns(model: ReadModel[Any]) -> tuple[Column, ...]:
     return found
 
 
-def create(model: ReadModel[Any], table: str, *, temporary: bool = False) -> tuple[str, ...]:
-    """Give the statements that create a table and its indexes; a temporary one needs none."""
+def create(model: ReadModel[Any], table: str, *, temporary: bool = False) -> str:
+    """Give the statement that creates a table; its indexes come when it is filled."""
     lines = [column.definition for column in columns(model)]
     lines.append(f"PRIMARY KEY ({', '.join(model.key)})")
-    return (
-        f"CREATE {'TEMPORARY ' if temporary else ''}TABLE {table} ({', '.join(lines)})",
-        *(
-            f"CREATE INDEX ON {table} ({', '.join(indexed)})"
-            for indexed in model.indexes
-            if not temporary
-        ),
-    )
+    return f"CREATE {'TEMPORARY ' if temporary else ''}TABLE {table} ({', '.join(lines)})"
+
+
+def create_indexes(model: ReadModel[Any], table: str) -> tuple[str, ...]:
+    """Give the statements that create a table's secondary indexes."""
+    return tuple(f"CREATE INDEX ON {table} ({', '.join(indexed)})" for indexed in model.indexes)
 
 
 def check_identifier(name: str) -> str:
@@ -100,7 +98,7 @@ def check_identifier(name: str) -> str:
 
 def _check_keys(model: ReadModel[Any], found: dict[str, Column]) -> None:
     check_identifier(model.name)
-    check_identifier(model.table)
+    check_identifier(f"{model.table}_building")
     if model.revision < 1:
         raise _refused(model, "its revision is below 1")
     if model.key[:1] != ("scope",):

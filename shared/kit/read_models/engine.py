@@ -13,8 +13,9 @@ from shared.kit.crash import crash_point
 from shared.kit.observability.metrics import Metrics
 from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.read_models.codec import Codec, RowUnfitError
-from shared.kit.read_models.cursors import Connection, Move, move
+from shared.kit.read_models.cursors import SERVED, Connection, Cursors, Move
 from shared.kit.read_models.folding import Failure, Folded, Page, Vocabulary, fold, plan
+from shared.kit.read_models.known_rows import KnownRows
 from shared.kit.read_models.model import ReadModel
 
 _log: Final = structlog.get_logger()
@@ -24,23 +25,31 @@ _PASSING: Final = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
 
 
 class Engine:
-    """Folds pages into the tables of the models it was made for."""
+    """Folds pages into the tables of the models it was made for, those of one kind of cursors.
+
+    With `rows_cached_max` it remembers rows that it wrote, so many a model at most: for tables that
+    nobody else writes. What it remembers it forgets whenever a page was not written.
+    """
 
     def __init__(
         self,
         pool: asyncpg.Pool,
         models: Sequence[ReadModel[Any]],
         *,
+        cursors: Cursors = SERVED,
+        rows_cached_max: int = 0,
         metrics: Metrics | None = None,
         tracing: Tracing = NO_TRACING,
     ) -> None:
         self._pool = pool
+        self._cursors = cursors
         self._metrics = metrics or Metrics(CollectorRegistry())
         self._tracing = tracing
         self._seconds = {
             model.name: self._metrics.model_fold_seconds.labels(model.name) for model in models
         }
-        self._codecs = {model.name: Codec(model) for model in models}
+        self._codecs = {model.name: Codec(model, cursors.table(model)) for model in models}
+        self._known = {model.name: KnownRows(rows_cached_max) for model in models}
         self._vocabularies = {model.name: Vocabulary(model) for model in models}
 
     async def advance(self, models: Sequence[ReadModel[Any]], page: Page) -> None:
@@ -80,12 +89,14 @@ class Engine:
         """Move models in one transaction; give the error if the rows of one were refused."""
         try:
             folded = await self._write(models, page)
-        except RowUnfitError as error:
-            return error
-        except asyncpg.PostgresError as error:
-            if _passes(error):
-                raise
-            return error
+        except BaseException as error:
+            for model in models:
+                self._known[model.name].forget()
+            if isinstance(error, RowUnfitError):
+                return error
+            if isinstance(error, asyncpg.PostgresError) and not _passes(error):
+                return error
+            raise
         failures: list[Failure] = []
         for model, done in folded:
             if done.failure is not None:
@@ -97,26 +108,40 @@ class Engine:
         self, models: Sequence[ReadModel[Any]], page: Page
     ) -> list[tuple[ReadModel[Any], Folded[Any]]]:
         async with self._pool.acquire() as connection, connection.transaction():
+            # First, so that whoever else would move one of them waits, and then knows at once.
+            ways = [Move(model, page.after, page.through) for model in models]
+            await self._cursors.move(connection, ways)
             folded: list[tuple[ReadModel[Any], Folded[Any]]] = []
             for model in models:
                 with self._seconds[model.name].time():
-                    folded.append((model, await self._fold(connection, model, page)))
-            await move(connection, [_move_of(model, page, done) for model, done in folded])
+                    folded.append((model, await self.follow(connection, model, page)))
+            short = [
+                Move(model, page.through, done.through, str(done.failure))
+                for model, done in folded
+                if done.failure is not None
+            ]
+            if short:
+                await self._cursors.move(connection, short)
             crash_point("fold")
         return folded
 
-    async def _fold(self, connection: Connection, model: ReadModel[Any], page: Page) -> Folded[Any]:
-        codec = self._codecs[model.name]
+    async def follow(
+        self, connection: Connection, model: ReadModel[Any], page: Page
+    ) -> Folded[Any]:
+        """Fold a page into one model's table, up to where it can follow; no cursor moves."""
+        codec, known = self._codecs[model.name], self._known[model.name]
         planned = plan(model, self._vocabularies[model.name], page)
-        before: dict[Any, Any] = {}
-        if planned.keys:
-            text = await connection.fetchval(codec.load, codec.keys(planned.keys))
-            before = codec.loaded(text, planned.keys)
-        folded = fold(model, planned, before)
+        before = known.among(planned.keys)
+        missing = [key for key in planned.keys if key not in before]
+        if missing:
+            text = await connection.fetchval(codec.load, codec.keys(missing))
+            before.update(codec.loaded(text, planned.keys))
+        folded = fold(model, planned, {key: row for key, row in before.items() if row is not None})
         if folded.rows:
             await connection.execute(codec.upsert, codec.rows(folded.rows))
         if folded.deleted:
             await connection.execute(codec.delete, codec.keys(folded.deleted))
+        known.learn({codec.key_of(row): row for row in folded.rows}, folded.deleted)
         return folded
 
     async def _stop(self, model: ReadModel[Any], page: Page, error: Exception) -> None:
@@ -125,7 +150,9 @@ class Engine:
             code = f"rows_refused {error.sqlstate}"
         failure = Failure(page.entries[0].position if page.entries else 0, code, error)
         async with self._pool.acquire() as connection, connection.transaction():
-            await move(connection, [Move(model, page.after, page.after, str(failure))])
+            await self._cursors.move(
+                connection, [Move(model, page.after, page.after, str(failure))]
+            )
         self._stopped(model, page.after, failure)
 
     def _stopped(self, model: ReadModel[Any], position: int, failure: Failure) -> None:
@@ -138,10 +165,6 @@ class Engine:
             failure=str(failure),
             exc_info=failure.error,
         )
-
-
-def _move_of(model: ReadModel[Any], page: Page, done: Folded[Any]) -> Move:
-    return Move(model, page.after, done.through, str(done.failure) if done.failure else None)
 
 
 def _passes(error: asyncpg.PostgresError) -> bool:

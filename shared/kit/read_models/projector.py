@@ -16,6 +16,7 @@ from shared.kit.observability.metrics import Metrics
 from shared.kit.observability.tracing import NO_TRACING, Tracing
 from shared.kit.ports import Random, Wake
 from shared.kit.postgres.faults import STORAGE_FAULTS
+from shared.kit.read_models.building import Builder, BuilderLimits
 from shared.kit.read_models.cursors import CursorMovedError, ModelStatus, status
 from shared.kit.read_models.engine import Engine
 from shared.kit.read_models.folding import Page
@@ -30,9 +31,13 @@ _FAULTS: Final = (asyncpg.PostgresError, *STORAGE_FAULTS, OSError)
 
 @dataclass(frozen=True, slots=True)
 class ProjectorLimits:
-    """What a step takes on: a page bounds memory and how long a build keeps the head waiting."""
+    """What a step takes on: a page bounds memory and how long a build keeps the head waiting.
+
+    Tables are built here while the log is at most `build_here_events_max` long, else by children.
+    """
 
     page_events_max: int = 2000
+    build_here_events_max: int = 20_000
     retry_first_s: float = 0.1
     retry_max_s: float = 10.0
 
@@ -49,9 +54,10 @@ class Group:
 class Projector:
     """Folds the log into the tables of one release.
 
-    Models at the head move together, one transaction a page. A new revision, or one that was set
-    back, moves by itself a page at a time until it meets the others. `is_active` says whether this
-    process holds the projector's lease; should two be active, compare-and-set keeps both exact.
+    Models at the head move together, one transaction a page. One that was stopped moves by itself
+    a page at a time until it meets the others; a new revision is built beside them. `is_active`
+    says whether this process holds the projector's lease; should two be active, compare-and-set
+    keeps both exact.
     """
 
     def __init__(
@@ -77,6 +83,13 @@ class Projector:
         self._limits = limits
         self._backoff = Backoff(random, first_s=limits.retry_first_s, max_s=limits.retry_max_s)
         self._engine = Engine(pool, models, metrics=metrics, tracing=tracing)
+        self._builder = Builder(
+            pool,
+            registry,
+            models,
+            random=random,
+            limits=BuilderLimits(page_events_max=limits.page_events_max),
+        )
         self._tails = {tuple(sorted(self._models)): Tail(registry, models)}
         self._prepared = False
         self._ready = False
@@ -89,11 +102,15 @@ class Projector:
                 while await self._tries_step():
                     pass
         finally:
+            await self._builder.close()
             if isinstance(waits, AsyncGenerator):
                 await waits.aclose()
 
     async def prepare(self) -> None:
-        """Make the tables that are missing; raise TableChangedError when one is another."""
+        """Make the tables that are missing, or ask for them to be built.
+
+        Raises TableChangedError when one has other columns than its row type.
+        """
         async with self._pool.acquire() as connection:
             await ensure_tables(connection, list(self._models.values()))
         self._prepared = True
@@ -105,13 +122,17 @@ class Projector:
         """
         if not self._prepared:
             await self.prepare()
-        groups = groups_of(await self.status(), self._models, self._limits.page_events_max)
-        if not groups or not self._is_active():
+        found = await self.status()
+        if not self._is_active():
             return False
-        # The head first, then the one furthest behind: a build never stops the head for long.
-        for group in {group.after: group for group in (groups[0], groups[-1])}.values():
+        groups = groups_of(found, self._models, self._limits.page_events_max)
+        # The head first, then the one furthest behind: nothing stops the head for long.
+        for group in {group.after: group for group in (*groups[:1], *groups[-1:])}.values():
             await self._engine.advance(group.models, await self._read(group))
-        return True
+        builds = any(one.build is not None and not one.build.failure for one in found)
+        if builds and found[0].head <= self._limits.build_here_events_max:
+            return await self._builder.step() or bool(groups)
+        return bool(groups)
 
     async def status(self) -> list[ModelStatus]:
         """Say where each model stands now, sorted by name."""
@@ -136,7 +157,8 @@ class Projector:
             moved = await self.step()
         except CursorMovedError as error:
             _log.info("projector.overtaken", models=error.args[0])
-            return False
+            await asyncio.sleep(0)
+            return True
         except _FAULTS as error:
             if self._backoff.failures == 0:
                 _log.warning("projector.interrupted", exc_info=error)
@@ -152,7 +174,7 @@ def groups_of(
     found: Sequence[ModelStatus], models: Mapping[str, ReadModel[Any]], page_events_max: int
 ) -> list[Group]:
     """Group running models by position, the furthest first; a page ends where the next group is."""
-    running = [one for one in found if one.failure is None]
+    running = [one for one in found if one.served and one.failure is None]
     ends = sorted({one.position for one in running} | {one.position + one.lag for one in running})
     groups: list[Group] = []
     for after in sorted({one.position for one in running if one.lag > 0}, reverse=True):

@@ -1,4 +1,4 @@
-"""Builds a read model's table anew from the whole log."""
+"""Builds a read model's table anew from the whole log, beside the one that queries see."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import asyncpg
 
 from shared.contracts.registry import Registry
 from shared.kit.observability.tracing import NO_TRACING, Tracing
-from shared.kit.read_models.cursors import CursorMovedError, status
-from shared.kit.read_models.engine import Engine
+from shared.kit.ports import Random
+from shared.kit.read_models.building import Builder, BuilderLimits, claimed, is_claimed
+from shared.kit.read_models.cursors import status
 from shared.kit.read_models.model import R, ReadModel
-from shared.kit.read_models.schema import remake_table
-from shared.kit.read_models.tail import Tail
+from shared.kit.read_models.schema import ask_for_build
 
 
 class ModelStoppedError(Exception):
-    """The read model cannot follow the log; its cursor's row says why."""
+    """The read model cannot follow the log; its build's row says why."""
+
+
+class BuiltElsewhereError(Exception):
+    """Another process builds this read model; it would only be set back."""
 
 
 async def rebuild(
@@ -24,28 +28,24 @@ async def rebuild(
     registry: Registry,
     model: ReadModel[R],
     *,
-    page_events_max: int,
+    random: Random,
+    limits: BuilderLimits,
     tracing: Tracing = NO_TRACING,
 ) -> int:
-    """Drop the table of this revision and fold the log into a new one; give where it ended.
+    """Fold the log into a new table and let it take the old one's place; give where it ended.
 
-    It ends at what was the log's head when it began. Queries see the table grow meanwhile; an
-    active projector may build along. Raises ModelStoppedError when the model raises.
+    Queries see the old table, then the new one, never one that grows. Raises BuiltElsewhereError,
+    and ModelStoppedError when the model raises: the old table then stays.
     """
-    async with pool.acquire() as connection:
-        await remake_table(connection, model)
-    engine, tail = Engine(pool, (model,), tracing=tracing), Tail(registry, (model,))
+    if await is_claimed(pool, model):
+        raise BuiltElsewhereError(model.table)
+    stopping = asyncio.Event()
+    async with claimed(pool, (model,), stopping):
+        async with pool.acquire() as connection:
+            await ask_for_build(connection, model, anew=True)
+        builder = Builder(pool, registry, (model,), random=random, limits=limits, tracing=tracing)
+        await builder.run(stopping)
     (stands,) = await status(pool, (model,))
-    position, goal = stands.position, stands.position + stands.lag
-    while position < goal and stands.failure is None:
-        through = min(position + page_events_max, goal)
-        page = await tail.read(pool, position, through)
-        try:
-            await engine.advance((model,), page)
-        except CursorMovedError:
-            await asyncio.sleep(0)
-        (stands,) = await status(pool, (model,))
-        position = stands.position
-    if stands.failure is not None:
-        raise ModelStoppedError(stands.failure)
-    return position
+    if stands.build is not None:
+        raise ModelStoppedError(stands.build.failure)
+    return stands.position

@@ -77,8 +77,7 @@ async def replay(
         try:
             await connection.execute(f"SET LOCAL statement_timeout = {int(statement_timeout_ms)}")
             (stands,) = await status(connection, (model,))
-            for statement in create(model, _COPY, temporary=True):
-                await connection.execute(statement)
+            await connection.execute(create(model, _COPY, temporary=True))
             await _fold_log(connection, registry, model, stands.position, page_events_max)
             rows, differences = await _compare(connection, model, differences_max)
         finally:

@@ -8,7 +8,15 @@ from typing import Any, Final, LiteralString
 
 import asyncpg
 
+from shared.decider import RefusalKind, Refused
 from shared.kit.read_models.model import ReadModel
+
+
+class ReadModelBuilding(Refused):
+    """What this answer is read from is still being built; ask again."""
+
+    kind = RefusalKind.UNAVAILABLE
+
 
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 
@@ -18,7 +26,8 @@ class Tables:
 
     A query names a model in braces, `SELECT … FROM {requests} WHERE scope = $1`; it is run on the
     table of the revision that this release declares. SQL is literal text; values are arguments.
-    A statement is cancelled after `timeout_ms`; TimeoutError tells so.
+    A statement is cancelled after `timeout_ms`; TimeoutError tells so. ReadModelBuilding is raised
+    while a table that it names is built for the first time.
     """
 
     def __init__(
@@ -38,8 +47,14 @@ class Tables:
 
     async def fetch(self, sql: LiteralString, *args: Any) -> list[asyncpg.Record]:
         """Give the rows of a query."""
-        return await self._pool.fetch(self.query(sql), *args, timeout=self._timeout_s)
+        try:
+            return await self._pool.fetch(self.query(sql), *args, timeout=self._timeout_s)
+        except asyncpg.UndefinedTableError:
+            raise ReadModelBuilding from None
 
     async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
         """Give the first row of a query, or None."""
-        return await self._pool.fetchrow(self.query(sql), *args, timeout=self._timeout_s)
+        try:
+            return await self._pool.fetchrow(self.query(sql), *args, timeout=self._timeout_s)
+        except asyncpg.UndefinedTableError:
+            raise ReadModelBuilding from None

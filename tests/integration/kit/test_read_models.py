@@ -22,7 +22,7 @@ from shared.kit.read_models.cursors import CursorMovedError, resume
 from shared.kit.read_models.ddl import RESERVED
 from shared.kit.read_models.engine import Engine
 from shared.kit.read_models.model import ReadModel, Row
-from shared.kit.read_models.rebuild import ModelStoppedError, rebuild
+from shared.kit.read_models.rebuild import ModelStoppedError
 from shared.kit.read_models.replay import ReplayStoppedError, replay
 from shared.kit.read_models.schema import TableChangedError, publish_views
 from shared.kit.read_models.tables import Tables
@@ -50,6 +50,13 @@ NEWER = "cogov.lab.item_dropped.v2"
 @pytest.fixture
 def lab(pool: asyncpg.Pool) -> Lab:
     return Lab(pool)
+
+
+@pytest.fixture
+async def served(lab: Lab) -> Lab:
+    """Give a lab whose tables are served already: they were made while the log was empty."""
+    await lab.projector().prepare()
+    return lab
 
 
 async def eventually(holds: Callable[[], Coroutine[Any, Any, bool]]) -> None:
@@ -148,10 +155,10 @@ async def test_a_value_of_every_type_comes_back_as_it_went_in(lab: Lab) -> None:
     assert (await replay(lab.pool, REGISTRY, model)).differences == ()
 
 
-async def test_models_at_the_head_move_in_one_transaction(lab: Lab) -> None:
-    await lab.append(put("lamp"))
-    await catch_up(lab.projector())
-    by = await lab.pool.fetch("SELECT DISTINCT xmin::text FROM kit.read_model")
+async def test_models_at_the_head_move_in_one_transaction(served: Lab) -> None:
+    await served.append(put("lamp"))
+    await catch_up(served.projector())
+    by = await served.pool.fetch("SELECT DISTINCT xmin::text FROM kit.read_model")
     assert len(by) == 1
 
 
@@ -168,29 +175,29 @@ async def test_nothing_is_written_when_there_is_nothing_new(lab: Lab) -> None:
 # --- Exactness --------------------------------------------------------------------------------
 
 
-async def test_a_page_is_refused_when_another_projector_was_faster(lab: Lab) -> None:
-    await lab.append(put("lamp"))
-    projector = lab.projector()
+async def test_a_page_is_refused_when_another_projector_was_faster(served: Lab) -> None:
+    await served.append(put("lamp"))
+    projector = served.projector()
     await projector.prepare()
-    page = await Tail(REGISTRY, (ITEMS,)).read(lab.pool, 0, 1)
+    page = await Tail(REGISTRY, (ITEMS,)).read(served.pool, 0, 1)
     await catch_up(projector)
 
     with pytest.raises(CursorMovedError):
-        await Engine(lab.pool, (ITEMS, TOTALS)).advance((ITEMS, TOTALS), page)
-    assert [row.amount for row in await lab.rows(ITEMS)] == [1]
+        await Engine(served.pool, (ITEMS, TOTALS)).advance((ITEMS, TOTALS), page)
+    assert [row.amount for row in await served.rows(ITEMS)] == [1]
 
 
-async def test_two_projectors_at_once_fold_each_event_once(lab: Lab) -> None:
-    await lab.append(*(put("lamp") for _ in range(40)))
-    first, second = lab.projector(page_events_max=3), lab.projector(page_events_max=5)
+async def test_two_projectors_at_once_fold_each_event_once(served: Lab) -> None:
+    await served.append(*(put("lamp") for _ in range(40)))
+    first, second = served.projector(page_events_max=3), served.projector(page_events_max=5)
     await first.prepare()
     await second.prepare()
     running = [asyncio.create_task(one.run()) for one in (first, second)]
-    await eventually(lambda: _is_at(lab, 40))
+    await eventually(lambda: _is_at(served, 40))
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
-    assert await lab.rows(TOTALS) == [Total(scope="elm", events=40)]
+    assert await served.rows(TOTALS) == [Total(scope="elm", events=40)]
 
 
 async def test_a_crash_between_rows_and_commit_leaves_both_as_they_were(
@@ -220,63 +227,65 @@ async def test_a_crash_between_rows_and_commit_leaves_both_as_they_were(
 # --- Failures ---------------------------------------------------------------------------------
 
 
-async def test_a_model_that_raises_stops_before_the_event_and_the_others_go_on(lab: Lab) -> None:
-    projector = lab.projector()
-    await lab.append(put("lamp"), put("chair"), put("lamp", POISON), put("bench"))
+async def test_a_model_that_raises_stops_before_the_event_and_the_others_go_on(served: Lab) -> None:
+    projector = served.projector()
+    await served.append(put("lamp"), put("chair"), put("lamp", POISON), put("bench"))
     with capture_logs() as logs:
         await catch_up(projector)
-        await lab.append(put("desk"))
+        await served.append(put("desk"))
         await catch_up(projector)
 
-    assert await lab.cursor(TOTALS) == (2, "fold_raised at position 3: ArithmeticError")
-    assert await lab.rows(TOTALS) == [Total(scope="elm", events=2)]
-    assert await lab.cursor(ITEMS) == (5, None)
-    assert len(await lab.rows(ITEMS)) == 4
+    assert await served.cursor(TOTALS) == (2, "fold_raised at position 3: ArithmeticError")
+    assert await served.rows(TOTALS) == [Total(scope="elm", events=2)]
+    assert await served.cursor(ITEMS) == (5, None)
+    assert len(await served.rows(ITEMS)) == 4
     stopped = [entry for entry in logs if entry["event"] == "read_model.stopped"]
     assert [(entry["model"], entry["position"]) for entry in stopped] == [("totals", 2)]
     assert {one.name: one.lag for one in await projector.status()} == {"items": 0, "totals": 3}
 
 
-async def test_rows_that_the_database_refuses_stop_their_model_alone(lab: Lab) -> None:
-    await lab.append(*(put(f"item {number}") for number in range(5)))
-    await lab.append(put("lamp", 2**63), put("lamp"))
-    await catch_up(lab.projector())
-    assert await lab.cursor(ITEMS) == (
+async def test_rows_that_the_database_refuses_stop_their_model_alone(served: Lab) -> None:
+    await served.append(*(put(f"item {number}") for number in range(5)))
+    await served.append(put("lamp", 2**63), put("lamp"))
+    await catch_up(served.projector())
+    assert await served.cursor(ITEMS) == (
         5,
         "rows_refused 22003 at position 6: NumericValueOutOfRangeError",
     )
-    assert len(await lab.rows(ITEMS)) == 5
-    assert await lab.cursor(TOTALS) == (7, None)
+    assert len(await served.rows(ITEMS)) == 5
+    assert await served.cursor(TOTALS) == (7, None)
 
 
-async def test_a_row_with_a_value_of_another_type_stops_the_model(lab: Lab) -> None:
+async def test_a_row_with_a_value_of_another_type_stops_the_model(served: Lab) -> None:
     def fold(key: tuple[Any, ...], _row: Item | None, fact: Any) -> Item:
         naive = datetime(2024, 5, 1)  # noqa: DTZ001 - the point of the test
         return Item(scope=key[0], item=key[1], amount=1, amounts=(), put_at=naive)
 
     model = replace(ITEMS, fold=fold)
-    await lab.append(put("lamp"))
-    await catch_up(lab.projector(model))
-    assert await lab.cursor(model) == (0, "rows_refused at position 1: a time has no zone")
+    await served.append(put("lamp"))
+    await catch_up(served.projector(model))
+    assert await served.cursor(model) == (0, "rows_refused at position 1: a time has no zone")
 
 
-async def test_an_unknown_version_stops_only_the_model_that_uses_the_type(lab: Lab) -> None:
-    await lab.append(put("lamp"))
-    await lab.append_raw("cogov.lab.never_heard_of.v1", "{}")
-    await lab.append_raw(NEWER, '{"item": "lamp"}')
-    await lab.append(put("lamp"))
-    projector = lab.projector()
+async def test_an_unknown_version_stops_only_the_model_that_uses_the_type(served: Lab) -> None:
+    await served.append(put("lamp"))
+    await served.append_raw("cogov.lab.never_heard_of.v1", "{}")
+    await served.append_raw(NEWER, '{"item": "lamp"}')
+    await served.append(put("lamp"))
+    projector = served.projector()
     await catch_up(projector)
-    assert await lab.cursor(ITEMS) == (2, "newer_version at position 3")
-    assert await lab.cursor(TOTALS) == (4, None)
+    assert await served.cursor(ITEMS) == (2, "newer_version at position 3")
+    assert await served.cursor(TOTALS) == (4, None)
     assert projector.ready()
 
 
-async def test_a_payload_that_cannot_be_read_stops_the_models_that_use_its_type(lab: Lab) -> None:
-    await lab.append_raw("cogov.lab.item_dropped.v1", '{"thing": 1}')
-    await catch_up(lab.projector())
-    assert await lab.cursor(ITEMS) == (0, "event_unreadable at position 1")
-    assert await lab.cursor(TOTALS) == (1, None)
+async def test_a_payload_that_cannot_be_read_stops_the_models_that_use_its_type(
+    served: Lab,
+) -> None:
+    await served.append_raw("cogov.lab.item_dropped.v1", '{"thing": 1}')
+    await catch_up(served.projector())
+    assert await served.cursor(ITEMS) == (0, "event_unreadable at position 1")
+    assert await served.cursor(TOTALS) == (1, None)
 
 
 async def test_a_resumed_model_goes_on_where_it_stood(lab: Lab) -> None:
@@ -287,7 +296,7 @@ async def test_a_resumed_model_goes_on_where_it_stood(lab: Lab) -> None:
         return Total(scope=key[0], events=-1)
 
     mended = replace(TOTALS, fold=fold)
-    await resume(lab.pool, mended)
+    await resume(lab.pool, mended.name, mended.revision)
     await catch_up(lab.projector(ITEMS, mended))
     assert await lab.cursor(mended) == (2, None)
     assert await lab.rows(mended) == [Total(scope="elm", events=-1)]
@@ -356,7 +365,7 @@ async def test_whatever_the_pages_a_table_is_the_fold_of_the_log(
         made = fold_all(model, lab.facts)
         expected = [made[key] for key in sorted(made)]
         assert await lab.rows(model) == expected
-        assert await rebuild(lab.pool, REGISTRY, model, page_events_max=4) == len(lab.facts)
+        assert await lab.rebuild(model, page_events_max=4) == len(lab.facts)
         assert await lab.rows(model) == expected
         replayed = await replay(lab.pool, REGISTRY, model, page_events_max=3)
         assert (replayed.rows, replayed.differences) == (len(made), ())
@@ -366,12 +375,12 @@ async def test_a_rebuild_repairs_a_table_and_tells_of_a_model_that_raises(lab: L
     await lab.append(put("lamp", 2))
     await catch_up(lab.projector())
     await lab.pool.execute("UPDATE public.items_r1 SET amount = 99")
-    await rebuild(lab.pool, REGISTRY, ITEMS, page_events_max=10)
+    await lab.rebuild(ITEMS, page_events_max=10)
     assert [row.amount for row in await lab.rows(ITEMS)] == [2]
 
     await lab.append(put("lamp", POISON))
     with pytest.raises(ModelStoppedError, match="fold_raised at position 2"):
-        await rebuild(lab.pool, REGISTRY, TOTALS, page_events_max=10)
+        await lab.rebuild(TOTALS, page_events_max=10)
 
 
 async def test_a_replay_names_each_row_that_the_log_does_not_make(lab: Lab) -> None:
@@ -436,9 +445,9 @@ async def test_views_show_the_revision_published_last_and_outlive_a_rebuild(lab:
         await publish_views(connection, (ITEMS, second))
     await catch_up(lab.projector(second))
     assert await lab.pool.fetchval("SELECT events FROM totals") == 1
-    await rebuild(lab.pool, REGISTRY, TOTALS, page_events_max=10)
+    await lab.rebuild(TOTALS, page_events_max=10)
     await lab.append(put("lamp"))
-    await rebuild(lab.pool, REGISTRY, second, page_events_max=10)
+    await lab.rebuild(second, page_events_max=10)
     assert await lab.pool.fetchval("SELECT events FROM totals") == 2
 
 
@@ -480,13 +489,13 @@ async def test_a_projector_outlives_the_loss_of_its_connections(
     assert await lab.rows(TOTALS) == [Total(scope="elm", events=2)]
 
 
-async def test_a_standby_watches_and_is_ready_when_the_active_one_is_done(lab: Lab) -> None:
-    standby = lab.projector(is_active=lambda: False)
-    await lab.append(put("lamp"))
+async def test_a_standby_watches_and_is_ready_when_the_active_one_is_done(served: Lab) -> None:
+    standby = served.projector(is_active=lambda: False)
+    await served.append(put("lamp"))
     assert await standby.step() is False
-    assert await lab.cursor(ITEMS) == (0, None)
+    assert await served.cursor(ITEMS) == (0, None)
     assert not standby.ready()
-    await catch_up(lab.projector())
+    await catch_up(served.projector())
     assert await standby.step() is False
     assert standby.ready()
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import Random
 from threading import Thread
 from uuid import UUID, uuid5
 
@@ -19,6 +20,7 @@ from shared.kit.embedded import Servers
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.observability.exporting import open_traces
 from shared.kit.observability.metrics import Metrics
+from shared.kit.read_models.building import BuilderLimits
 from shared.kit.read_models.rebuild import rebuild
 from shared.kit.settings import ServiceSettings
 from shared.kit.submission import Accepted, Answer, Caller, Submission
@@ -176,7 +178,8 @@ async def test_a_rebuild_makes_one_span_a_page(house: House) -> None:
     again = kept()
 
     pool = house.garden.pool
-    await rebuild(pool, REGISTRY, BEDS, page_events_max=4, tracing=again.tracing)
+    limits = BuilderLimits(page_events_max=4)
+    await rebuild(pool, REGISTRY, BEDS, random=Random(1), limits=limits, tracing=again.tracing)
 
     assert [span.name for span in again.spans] == ["fold"] * 3
     assert [len(linked(span)) for span in again.spans] == [4, 4, 1]

@@ -16,7 +16,7 @@ from shared.contracts.registry import Registry
 from shared.decider import Fact
 from shared.kit.read_models.codec import Codec, RowUnfitError
 from shared.kit.read_models.cursors import ModelStatus
-from shared.kit.read_models.ddl import ModelRefusedError, columns, create
+from shared.kit.read_models.ddl import ModelRefusedError, columns, create, create_indexes
 from shared.kit.read_models.folding import Entry, Page, Vocabulary, fold, plan
 from shared.kit.read_models.model import ReadModel, Row
 from shared.kit.read_models.projector import groups_of
@@ -128,11 +128,11 @@ def test_a_key_or_revision_that_cannot_be_is_refused(changes: dict[str, Any], wh
 
 def test_the_key_is_the_only_constraint_and_indexes_are_as_declared() -> None:
     assert create(ITEMS, "public.items_r1") == (
-        (
-            "CREATE TABLE public.items_r1 (scope text NOT NULL, item text NOT NULL,"
-            " amount bigint NOT NULL, amounts bigint[] NOT NULL,"
-            " put_at timestamp with time zone NOT NULL, PRIMARY KEY (scope, item))"
-        ),
+        "CREATE TABLE public.items_r1 (scope text NOT NULL, item text NOT NULL,"
+        " amount bigint NOT NULL, amounts bigint[] NOT NULL,"
+        " put_at timestamp with time zone NOT NULL, PRIMARY KEY (scope, item))"
+    )
+    assert create_indexes(ITEMS, "public.items_r1") == (
         "CREATE INDEX ON public.items_r1 (scope, put_at)",
     )
 
