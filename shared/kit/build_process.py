@@ -27,20 +27,15 @@ _CHUNK: Final = 4096
 
 
 def build_command(service: Service, names: Sequence[str]) -> Sequence[str]:
-    """Give the program that builds these models as a child of whoever starts it."""
-    return (sys.executable, "-m", f"services.{service.name}", "build", *names)
+    """Give the program that builds these models as a child of this process: the same program."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    program = spec.name.removesuffix(".__main__") if spec else f"services.{service.name}"
+    return (sys.executable, "-m", program, "build", *names)
 
 
 async def run_child(service: Service, settings: ServiceSettings, names: Sequence[str]) -> int:
-    """Build what is asked for of these models until all of it is served.
-
-    It stops at its cursor when it is told to, and when the process that started it is gone.
-    """
+    """Build what is asked for of these models until all of it is served, or told to stop."""
     models = [model for model in service.read_models if model.name in names]
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     async with _building_pool(settings) as pool:
         builder = Builder(
             pool,
@@ -49,13 +44,7 @@ async def run_child(service: Service, settings: ServiceSettings, names: Sequence
             random=random.SystemRandom(),
             limits=_limits(settings),
         )
-        building = asyncio.create_task(_build(builder, pool, models, stopping))
-        told = [asyncio.create_task(stopping.wait()), asyncio.create_task(_orphaned())]
-        await asyncio.wait([building, *told], return_when=asyncio.FIRST_COMPLETED)
-        stopping.set()
-        for task in told:
-            task.cancel()
-        await building
+        await build_until_told(builder, pool, models)
     return 0
 
 
@@ -72,6 +61,26 @@ async def run_rebuild(service: Service, settings: ServiceSettings, name: str) ->
         )
     _log.info("read_model.rebuilt", model=name, revision=model.revision, position=position)
     return 0
+
+
+async def build_until_told(
+    builder: Builder, pool: asyncpg.Pool, models: Sequence[ReadModel[Any]]
+) -> None:
+    """Build as this whole process, alone at these models, until all is served.
+
+    It stops at its cursor on SIGTERM, and when the process that started it is gone.
+    """
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    building = asyncio.create_task(_build(builder, pool, models, stopping))
+    told = [asyncio.create_task(stopping.wait()), asyncio.create_task(_orphaned())]
+    await asyncio.wait([building, *told], return_when=asyncio.FIRST_COMPLETED)
+    stopping.set()
+    for task in told:
+        task.cancel()
+    await building
 
 
 async def _build(

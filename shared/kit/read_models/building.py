@@ -131,6 +131,25 @@ class Builder:
         await self._finish(found, group, through, head)
         return True
 
+    async def hand_over(self, model: ReadModel[Any]) -> None:
+        """Let a table take its place, unless its build is too far behind or stands still."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = {self._limits.lock_wait_ms_max:d}")
+            served = await connection.fetchval(_HOLD_SERVED, model.name, model.revision)
+            built = await connection.fetchval(_HOLD_BUILD, model.name, model.revision)
+            if built is None:
+                return
+            position = max(built, served or 0)
+            if position - built > self._limits.handover_events_max:
+                return
+            if position > built:
+                page = await self._tail.read(connection, built, position)
+                folded = await self._engine.follow(connection, model, page)
+                if folded.failure is not None:
+                    raise CursorMovedError([model.name])  # the next step meets it, and stops there
+            await swap_tables(connection, model, position)
+        _log.info("read_model.built", model=model.name, revision=model.revision, position=position)
+
     async def close(self) -> None:
         """Give up what was read ahead."""
         if self._ahead is not None:
@@ -170,25 +189,7 @@ class Builder:
                 async with self._pool.acquire() as connection, connection.transaction():
                     await index_build(connection, model)
             elif head - through <= self._limits.handover_events_max:
-                await self._hand_over(model)
-
-    async def _hand_over(self, model: ReadModel[Any]) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL lock_timeout = {self._limits.lock_wait_ms_max:d}")
-            served = await connection.fetchval(_HOLD_SERVED, model.name, model.revision)
-            built = await connection.fetchval(_HOLD_BUILD, model.name, model.revision)
-            if built is None:
-                return
-            position = max(built, served or 0)
-            if position - built > self._limits.handover_events_max:
-                return
-            if position > built:
-                page = await self._tail.read(connection, built, position)
-                folded = await self._engine.follow(connection, model, page)
-                if folded.failure is not None:
-                    raise CursorMovedError([model.name])  # the next step meets it, and stops there
-            await swap_tables(connection, model, position)
-        _log.info("read_model.built", model=model.name, revision=model.revision, position=position)
+                await self.hand_over(model)
 
 
 @contextlib.asynccontextmanager
