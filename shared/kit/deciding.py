@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol
+from uuid import UUID
 
 import msgspec
 
-from shared.contracts.envelope import EVENT_BYTES_MAX
+from shared.contracts.envelope import EVENT_BYTES_MAX, Event
 from shared.decider import (
     Asked,
     Command,
@@ -109,6 +110,7 @@ class Deciding:
         clock: Clock,
         ids: Ids,
         claim_refusals: Mapping[str, type[Refused]] = MappingProxyType({}),
+        erases: Mapping[type[Event], Callable[[Any], Sequence[UUID]]] = MappingProxyType({}),
     ) -> None:
         self._deciders: Mapping[type[Command], Decider[Any, Any]] = {
             command: decider for decider in deciders for command in decider.commands
@@ -118,6 +120,7 @@ class Deciding:
         self._clock = clock
         self._ids = ids
         self._claim_refusals = claim_refusals
+        self._erases = erases
 
     def reads(self, submission: Submission) -> list[Read[Any]]:
         """Name every stream that this command is known to read before it is decided."""
@@ -142,6 +145,9 @@ class Deciding:
             if events:
                 self._check_claims(submission, overlay)
             overlay.stage(events)
+            for _, fact in events:
+                if (subjects := self._erases.get(type(fact.event))) is not None:
+                    overlay.erase(subjects(fact.event))
             outcome = self._accepted(submission, overlay)
         except Refused as refused:
             outcome = _Outcome(

@@ -17,6 +17,7 @@ import structlog
 
 from shared.kit.deciding import Deciding
 from shared.kit.delivery import Delivery, DeliveryLimits
+from shared.kit.erasure import SINK, Eraser
 from shared.kit.forward import Door
 from shared.kit.http.edge import Edge
 from shared.kit.ingest import Ingest, IngestLimits
@@ -64,6 +65,7 @@ class Replica:
     readiness: Readiness
     tables: Tables
     client: httpx.AsyncClient
+    eraser: Eraser
     address: str
     writer: Writer | None = None
     ingest: Ingest | None = None
@@ -171,7 +173,7 @@ class Replica:
             random=random.SystemRandom(),
             metrics=self.running.metrics,
             ear=writer.ear,
-            sinks=sinks_of(settings.sinks, secret, self.client),
+            sinks={**sinks_of(settings.sinks, secret, self.client), SINK: self.eraser},
             tables=self.tables,
             projected=projected,
         )
@@ -196,6 +198,7 @@ class Replica:
                 clock=self.edge.clock,
                 ids=self.edge.ids,
                 claim_refusals=service.claim_refusals,
+                erases=service.erases,
             ),
             clock=self.edge.clock,
             random=random.SystemRandom(),

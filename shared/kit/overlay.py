@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -215,6 +216,12 @@ class Overlay:
             if self.holder(claim) is None:
                 self._holders[claim.kind, claim.digest] = claim.holder
                 self.batch.claims.append(claim)
+
+    def erase(self, subjects: Sequence[UUID]) -> None:
+        """Let the append delete these persons' texts, those of this batch so far among them."""
+        gone = frozenset(subjects)
+        self.batch.erased.extend(subjects)
+        self.batch.secrets[:] = [one for one in self.batch.secrets if one.subject not in gone]
 
     def close(self) -> Batch:
         """Finish the batch: every stream read or written is checked by the append."""

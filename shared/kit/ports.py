@@ -114,7 +114,10 @@ class Secret(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A value that only one stream may have, as a keyed digest; `kind` says what it is."""
+    """A value that only one may have, as a keyed digest; `kind` says what it is.
+
+    `holder` is a stream, or a person's pseudonym: then the claim is let go with that person.
+    """
 
     kind: str
     digest: bytes

@@ -16,6 +16,7 @@ from shared.contracts.topics import Topic
 from shared.decider import Command, Decider, Refused, States, View
 from shared.kit.attachments import Attachments
 from shared.kit.deciding import Guard
+from shared.kit.erasure import Erases
 from shared.kit.http.commands import Routes
 from shared.kit.http.edge import Edge
 from shared.kit.http.names import Names
@@ -70,6 +71,7 @@ class Service:
     searchable: tuple[Searchable, ...] = ()
     claim_refusals: Mapping[str, type[Refused]] = field(default_factory=dict[str, type[Refused]])
     rules: tuple[Rule, ...] = ()
+    erases: Erases = field(default_factory=dict[type[Event], Callable[[Any], Sequence[UUID]]])
     guard: FullGuard
     routes: Callable[[Rooms], Sequence[Routes]]
     internal: Callable[[Rooms], Sequence[Route]] = lambda _rooms: ()

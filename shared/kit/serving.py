@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from shared.kit.attachments import Attachments, open_store
 from shared.kit.clock import SiteClock, SystemClock
+from shared.kit.erasure import Eraser
 from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
@@ -157,6 +158,7 @@ async def _open_replica(
         readiness=readiness,
         tables=rooms.tables,
         client=client,
+        eraser=Eraser(pool, vault, rooms.attachments),
         address=settings.address or _address(listener),
     )
     return replica, app

@@ -111,8 +111,10 @@ class Attachments:
         return content
 
     async def erase(self, subjects: Iterable[UUID]) -> int:
-        """Delete every file of these persons; give how many there were."""
-        store = self._opened()
+        """Delete every file of these persons; give how many there were: none without a store."""
+        if self._store is None:
+            return 0
+        store = self._store
         erased = 0
         try:
             for subject in subjects:

@@ -6,6 +6,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final, LiteralString
 from uuid import UUID
@@ -44,6 +45,9 @@ _GET: Final[LiteralString] = """
 SELECT k.subject, k.wrapped
 FROM vault.get_keys_v1($1, $2, $3, $4, $5::text[], $6::text[], $7::uuid[]) AS k
 """
+
+
+_DESTROY: Final[LiteralString] = "SELECT vault.destroy_keys_v1($1::uuid[], $2)"
 
 
 class KeyMissingError(Exception):
@@ -137,6 +141,12 @@ class SubjectKeys:
     async def find(self, subjects: Iterable[UUID]) -> dict[UUID, AESGCM]:
         """Give the keys that exist, for the index alone: nobody reads what they open."""
         return self._opened(await self._pool.fetch(_FIND, list(subjects)))
+
+    async def destroy(self, subjects: Sequence[UUID], before: datetime) -> int:
+        """Destroy the keys of these persons that were made before; give how many these were."""
+        for subject in subjects:
+            self._cached.pop(subject, None)
+        return await self._pool.fetchval(_DESTROY, list(subjects), before)
 
     def _opened(self, rows: Iterable[asyncpg.Record]) -> dict[UUID, AESGCM]:
         return {

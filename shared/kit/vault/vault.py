@@ -8,6 +8,7 @@ import hmac
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, LiteralString
 from uuid import UUID
 
@@ -216,6 +217,13 @@ class Vault:
                 except CiphertextBrokenError as error:
                     log.exception("search.text_broken", record=str(error))
         return opened
+
+    async def destroy(self, subjects: Sequence[UUID], before: datetime) -> int:
+        """Destroy keys made before a time, for good; give how many. Raises VaultUnavailable."""
+        try:
+            return await self._keys.destroy(subjects, before)
+        except STORAGE_FAULTS as error:
+            raise _unavailable("destroy", error) from error
 
     def hasher(self, scope: str) -> GramHasher:
         """Give what makes digests for the index of one place."""

@@ -186,5 +186,9 @@ async def test_a_store_out_of_reach_or_unset_is_unavailable(archive: Archive) ->
             await attachments.put(uuid4(), JPEG, "image/jpeg")
         with pytest.raises(AttachmentsUnavailable):
             await attachments.get(UUID(int=1), "0" * 64, HANDLING)
-        with pytest.raises(AttachmentsUnavailable):
-            await attachments.erase([UUID(int=1)])
+    unset = Attachments(None, archive.vault, "lab", bytes_max=BYTES_MAX)
+    assert await unset.erase([UUID(int=1)]) == 0
+    with pytest.raises(AttachmentsUnavailable):
+        await Attachments(open_store(away), archive.vault, "lab", bytes_max=BYTES_MAX).erase(
+            [UUID(int=1)]
+        )
