@@ -7,7 +7,7 @@ Every service reads them for every command and denies by default (architecture, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -134,6 +134,24 @@ class RoleMissing(Refused):
     kind = RefusalKind.FORBIDDEN
 
 
+class AuthorityStale(Refused):
+    """What was last heard here of who may do what is too old; try again."""
+
+    kind = RefusalKind.UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How old what is heard of the directory is, and how old it may be, in seconds.
+
+    `age_s` gives infinity when nothing was heard; `fresh_age_s_max` holds for `fresh` actions.
+    """
+
+    age_s: Callable[[], float]
+    age_s_max: float
+    fresh_age_s_max: float
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyTable:
     """The service's whole table; what no row allows is denied.
@@ -232,10 +250,20 @@ class Asking(Protocol):
 
 
 class DirectoryGuard:
-    """Guards every command of a service with the directory's streams and the policy table."""
+    """Guards every command of a service with the directory's streams and the policy table.
 
-    def __init__(self, table: PolicyTable) -> None:
+    `hearing` null: the service owns the directory, so what it knows is never stale.
+    """
+
+    def __init__(self, table: PolicyTable, hearing: Hearing | None = None) -> None:
         self.table = table
+        self._hearing = hearing
+
+    def hearing(
+        self, age_s: Callable[[], float], *, age_s_max: float, fresh_age_s_max: float
+    ) -> DirectoryGuard:
+        """Give the same guard, for a service that hears the directory (see `Hearing`)."""
+        return DirectoryGuard(self.table, Hearing(age_s, age_s_max, fresh_age_s_max))
 
     def reads(self, asking: Asking) -> Sequence[Read[Any]]:
         """Name the streams needed for certain; the grants follow once the resident is known."""
@@ -248,6 +276,7 @@ class DirectoryGuard:
         self, asking: Asking, states: States, at: datetime, resource: object = None
     ) -> tuple[str, str]:
         """Give (resident, grant id), the target being in the state `resource`; or raise."""
+        self._require_recent(type(asking.command))
         found = self.table.authorise(
             type(asking.command), asking.scope, asking.identity, states, at, resource=resource
         )
@@ -257,7 +286,16 @@ class DirectoryGuard:
         self, action: str, scope: str, identity: UUID, states: States, at: datetime
     ) -> str:
         """Give the resident who may read; raise Needs or Refused."""
+        self._require_recent(action)
         return self.table.authorise(action, scope, identity, states, at).resident
+
+    def _require_recent(self, action: type[Command] | str) -> None:
+        hearing = self._hearing
+        if hearing is None:
+            return
+        age_s_max = hearing.fresh_age_s_max if self.table.fresh(action) else hearing.age_s_max
+        if hearing.age_s() > age_s_max:
+            raise AuthorityStale(age_s_max=int(age_s_max))
 
 
 def _in_term(grant: Grant, at: datetime) -> bool:

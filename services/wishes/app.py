@@ -58,5 +58,6 @@ SERVICE = Service(
     read_models=(REQUESTS, HOPS, EVIDENCE_FILES),
     searchable=REQUEST_TEXTS,
     guard=DirectoryGuard(POLICY),
+    directory=TOPICS["deliberation"],
     routes=_routes,
 )

@@ -161,7 +161,10 @@ class Deciding:
         if submission.timer is not None:
             if outcome.kind != RefusalKind.UNAVAILABLE.value:
                 overlay.batch.fired.append(submission.timer)
-        elif submission.caller is not None or written:
+        elif written or (
+            # What cannot be said now is no answer: the same command is decided anew.
+            submission.caller is not None and outcome.kind != RefusalKind.UNAVAILABLE.value
+        ):
             self._stage_receipt(decided, overlay, before)
         return decided
 

@@ -37,7 +37,7 @@ from shared.kit.rules.engine import RuleEngine, RuleLimits, RuleParts
 from shared.kit.rules.policies import RulesFencedError
 from shared.kit.rules.sinks import sinks_of
 from shared.kit.running import Running
-from shared.kit.service import Service
+from shared.kit.service import FullGuard, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.writer import FencedError, Writer, WriterLimits
 from shared.rules import Policy
@@ -61,6 +61,7 @@ class Replica:
     bus: KafkaBus
     door: Door
     edge: Edge
+    guard: FullGuard
     running: Running
     readiness: Readiness
     tables: Tables
@@ -194,7 +195,7 @@ class Replica:
             deciding=Deciding(
                 deciders=service.deciders,
                 public_types=service.public_types,
-                guard=service.guard,
+                guard=self.guard,
                 clock=self.edge.clock,
                 ids=self.edge.ids,
                 claim_refusals=service.claim_refusals,

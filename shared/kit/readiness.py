@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from shared.kit.authority_age import AuthorityAge
 from shared.kit.http.health import Check, Probe
 from shared.kit.ingest import Ingest
 from shared.kit.lease import WRITE, Lease, project_role, who_holds
@@ -41,12 +42,14 @@ class Readiness:
         *,
         roles: AbstractSet[str] = frozenset(),
         release: str = "",
+        authority: tuple[AuthorityAge, float] | None = None,
     ) -> None:
         self._service = service
         self._release = release
         self._pool = pool
         self._keys_pool = keys_pool
         self._roles = roles
+        self._authority = authority  # its age, and how many seconds that may be
         self._lease: Lease | None = None
         self._relay: Relay | None = None
         self._ingest: Ingest | None = None
@@ -73,6 +76,8 @@ class Readiness:
             found.append(self.lease)
         if self._roles:
             found += [self.writer, self.kafka, self.partitions, self.rules]
+        if self._authority is not None:
+            found.append(self.authority)
         return found
 
     async def database(self) -> Check:
@@ -143,6 +148,15 @@ class Readiness:
             detail = "; ".join(f"{row['topic']}:{row['part']} {row['stopped']}" for row in rows[:5])
             return Check("partitions", "degraded", detail)
         return Check("partitions", "ok")
+
+    async def authority(self) -> Check:
+        """What is heard of who may do what is recent enough for all that is not `fresh`."""
+        assert self._authority is not None
+        age, age_s_max = self._authority
+        age_s = age.seconds()
+        if age_s > age_s_max:
+            return Check("authority", "degraded", f"age {age_s:.0f} s")
+        return Check("authority", "ok")
 
     async def rules(self) -> Check:
         """No rule stands still, and nothing it asked for is stuck."""

@@ -39,7 +39,13 @@ class ReadGuard(Protocol):
 
 
 class FullGuard(Guard, ReadGuard, Protocol):
-    """Both."""
+    """Both, and the same for a service that hears the directory from another."""
+
+    def hearing(
+        self, age_s: Callable[[], float], *, age_s_max: float, fresh_age_s_max: float
+    ) -> FullGuard:
+        """Refuse while what is heard is older than an action may have it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Service:
     rules: tuple[Rule, ...] = ()
     erases: Erases = field(default_factory=dict[type[Event], Callable[[Any], Sequence[UUID]]])
     guard: FullGuard
+    directory: Topic | None = None
     routes: Callable[[Rooms], Sequence[Routes]]
     internal: Callable[[Rooms], Sequence[Route]] = lambda _rooms: ()
 

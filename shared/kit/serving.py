@@ -25,6 +25,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from shared.kit.attachments import Attachments, open_store
+from shared.kit.authority_age import AuthorityAge
 from shared.kit.clock import SiteClock, SystemClock
 from shared.kit.erasure import Eraser
 from shared.kit.forward import PATH, Door, SubmissionCodec
@@ -44,7 +45,7 @@ from shared.kit.presence import present
 from shared.kit.read_models.tables import Tables
 from shared.kit.readiness import Readiness
 from shared.kit.running import Running, show_pools
-from shared.kit.service import Rooms, Service
+from shared.kit.service import FullGuard, Rooms, Service
 from shared.kit.settings import ServiceSettings
 from shared.kit.states import StateReader
 from shared.kit.submission import Caller
@@ -139,10 +140,13 @@ async def _open_replica(
         metrics=metrics,
     )
     states = StateReader(log, service.views())
-    parts = _Parts(pool, bus, states, client, metrics)
+    age = _authority_age(service, settings, pool, bus, metrics)
+    await stack.enter_async_context(age.kept())
+    guard = _hearing(service, settings, age)
+    parts = _Parts(pool, bus, states, client, metrics, guard)
     edge = _edge(service, settings, parts, vault, door)
     rooms = _rooms(service, settings, edge, parts, vault)
-    readiness = Readiness(service, pool, keys_pool, roles=running.roles, release=settings.release)
+    readiness = _readiness(running, pool, keys_pool, age)
     app = _make_app(running, rooms, readiness)
     app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
     app.router.routes.extend(service.internal(rooms))
@@ -154,6 +158,7 @@ async def _open_replica(
         bus=bus,
         door=door,
         edge=edge,
+        guard=guard,
         running=running,
         readiness=readiness,
         tables=rooms.tables,
@@ -221,6 +226,36 @@ class _Parts:
     states: StateReader
     client: httpx.AsyncClient
     metrics: Metrics
+    guard: FullGuard
+
+
+def _readiness(
+    running: Running, pool: asyncpg.Pool, keys_pool: asyncpg.Pool, age: AuthorityAge
+) -> Readiness:
+    return Readiness(
+        running.service,
+        pool,
+        keys_pool,
+        roles=running.roles,
+        release=running.settings.release,
+        authority=(age, running.settings.authority_age_max_s),
+    )
+
+
+def _hearing(service: Service, settings: ServiceSettings, age: AuthorityAge) -> FullGuard:
+    return service.guard.hearing(
+        age.seconds,
+        age_s_max=settings.authority_age_max_s,
+        fresh_age_s_max=settings.authority_fresh_age_max_s,
+    )
+
+
+def _authority_age(
+    service: Service, settings: ServiceSettings, pool: asyncpg.Pool, bus: KafkaBus, metrics: Metrics
+) -> AuthorityAge:
+    topic = service.directory
+    part = 0 if topic is None else bus.partition(topic.name, settings.district)
+    return AuthorityAge(pool, metrics, directory=topic, part=part)
 
 
 def _edge(
@@ -240,7 +275,7 @@ def _edge(
 
     async def authorise_read(action: str, scope: str, caller: Caller) -> str:
         return await parts.states.answer(
-            lambda known: service.guard.authorise_read(
+            lambda known: parts.guard.authorise_read(
                 action, scope, caller.identity, known, clock.now()
             )
         )

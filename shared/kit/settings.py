@@ -31,6 +31,13 @@ class ServiceSettings(BaseSettings):
     audience: str = "cogov"
     jwks_file: Path = Field(description="the issuer's public keys")
 
+    authority_age_max_s: float = Field(
+        default=24 * 3600, ge=1, description="how old what is heard of who may do what may be"
+    )
+    authority_fresh_age_max_s: float = Field(
+        default=600, ge=1, description="the same for `fresh` actions"
+    )
+
     internal_secret: SecretStr = Field(description="shared by the replicas of this service")
     names_url: str = Field(default="", description="the directory; empty: pseudonyms are shown")
     names_secret: SecretStr = Field(

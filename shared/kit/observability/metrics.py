@@ -246,6 +246,9 @@ class Metrics:
         self.heard_generation = self._gauge(
             area, "heard_generation", "The topic's generation heard.", {"source": OPEN}
         )
+        self.authority_age_seconds = self._gauge(
+            area, "authority_age_seconds", "Age of what is heard of who may do what."
+        )
 
     def _declare_models(self) -> None:
         area, model = "models", {"model": OPEN, "revision": OPEN, "building": YES_NO}
