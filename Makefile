@@ -14,6 +14,8 @@ MEMBERS := services/deliberation/pyproject.toml services/wishes/pyproject.toml s
 
 INPUT ?=
 ONCE ?=
+TARGET ?=
+INFRA ?=
 ARGS ?=
 
 TESTS := $(wildcard tests/unit tests/contract tests/architecture tests/integration tests/acceptance)
@@ -23,11 +25,16 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(READY) ## Start everything and play a district: INPUT=file to read, ONCE=1 to stop at its end
-	@exec $(BIN)/python -m shared.cli demo $(if $(INPUT),--input '$(INPUT)') $(if $(filter-out 0,$(ONCE)),--once)
+demo: $(READY) ## Start everything and play a district: INPUT=file to read, ONCE=1 to stop at its end, TARGET=compose in containers
+	@exec $(BIN)/python -m shared.cli demo $(if $(INPUT),--input '$(INPUT)') \
+	  $(if $(TARGET),--target '$(TARGET)') $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: compose-secrets
+compose-secrets: $(READY) ## Draw the secrets that docker-compose.yml mounts
+	@exec $(BIN)/python -m shared.cli compose-secrets
 
 .PHONY: test
 test: $(READY) ## Run every test that one machine can prove: ARGS=… goes to pytest

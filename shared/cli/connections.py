@@ -11,6 +11,7 @@ import asyncpg
 from pydantic import ValidationError
 
 from shared.cli.local_settings import SERVICES, Places
+from shared.kit.postgres.databases import create_for_role
 from shared.kit.settings import ServiceSettings
 
 _TIMEOUT_S: Final = 10.0
@@ -43,6 +44,21 @@ def settings_of(service: str, root: Path) -> ServiceSettings:
 def all_settings(root: Path) -> dict[str, ServiceSettings]:
     """Read the settings of every service."""
     return {service: settings_of(service, root) for service in SERVICES}
+
+
+async def create_databases(settings: ServiceSettings) -> None:
+    """Make a service's databases and its role where they are missing, as their owners.
+
+    Raises OSError and asyncpg's errors.
+    """
+    await create_for_role(
+        settings.owner_dsn.get_secret_value(), settings.database_dsn.get_secret_value()
+    )
+    await create_for_role(
+        settings.keys_owner_dsn.get_secret_value(),
+        settings.keys_dsn.get_secret_value(),
+        owned=True,
+    )
 
 
 @asynccontextmanager

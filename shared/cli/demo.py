@@ -1,7 +1,8 @@
 """`cogov demo`: both services on a real PostgreSQL and a real Kafka, and a district that is played.
 
-Everything it makes lies under one folder and is found again by the next run, which enters the same
-messages under the same keys: then nothing changes, and it says so.
+As processes of this machine, or in containers behind one front door. Everything it makes lies
+under one folder (in containers: the data in their volumes) and is found again by the next run,
+which enters the same messages under the same keys: then nothing changes, and it says so.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from rich.console import Console
 
 from shared.cli.categories import CategoryTable, read_categories
 from shared.cli.client import ApiClient, ClientLimits
+from shared.cli.compose import ComposeDistrict
 from shared.cli.connections import all_settings
 from shared.cli.counts import count_events
 from shared.cli.directory import ADMINISTRATOR, DESK, IMPORTER, POSTS, SECRETARY, Community
+from shared.cli.districts import District, Target
 from shared.cli.entering import ImportOrder, enter_messages, tell_report
 from shared.cli.importing import ImportReport
 from shared.cli.lag import lags, wait_for_no_lag
@@ -56,6 +59,7 @@ class DemoOptions:
     """What the demo was asked for; without an input it plays its own made-up requests."""
 
     root: Path
+    target: Target
     input: Path | None
     categories: Path | None
     once: bool
@@ -95,19 +99,29 @@ class _Demo:
                 _deafen()
 
     def _run(self, stack: ExitStack, messages: Path, table: CategoryTable) -> int:
-        self._say("starting PostgreSQL and Kafka (the first time fetches Kafka's jars)")
-        site = stack.enter_context(Site(self._options.root))
-        district = stack.enter_context(LocalDistrict(self._options.root, site))
-        self._say("preparing databases and topics")
-        district.prepare()
-        self._say("starting the services")
-        district.start()
+        district = self._start(stack)
         played = asyncio.run(self._play(district, messages, table))
         self._tell_access(district)
         if self._options.once:
             return played.exit_code
         self._console.print("\nup until Ctrl-C", style="bold")
         return _stay(played.exit_code)
+
+    def _start(self, stack: ExitStack) -> District:
+        root = self._options.root
+        if self._options.target is Target.COMPOSE:
+            self._say("starting the containers (the first time builds their images)")
+            contained = stack.enter_context(ComposeDistrict(root))
+            contained.up()
+            return contained
+        self._say("starting PostgreSQL and Kafka (the first time fetches Kafka's jars)")
+        site = stack.enter_context(Site(root))
+        district = stack.enter_context(LocalDistrict(root, site))
+        self._say("preparing databases and topics")
+        district.prepare()
+        self._say("starting the services")
+        district.start()
+        return district
 
     def _inputs(self) -> tuple[Path, CategoryTable]:
         options = self._options
@@ -119,8 +133,8 @@ class _Demo:
         beside = options.input.parent / "categories.csv"
         return options.input, read_categories(options.categories or beside)
 
-    async def _play(self, district: LocalDistrict, messages: Path, table: CategoryTable) -> _Played:
-        settings = all_settings(self._options.root)
+    async def _play(self, district: District, messages: Path, table: CategoryTable) -> _Played:
+        settings = all_settings(district.places.root)
         self._say("setting up the directory and the category policy")
         replayed = await open_community(district, COMMUNITY, table)
         self._say(f"entering {messages}")
@@ -155,7 +169,7 @@ class _Demo:
         )
         return _Played(report, clean)
 
-    async def _show(self, district: LocalDistrict) -> None:
+    async def _show(self, district: District) -> None:
         path = f"communities/{COMMUNITY.node}"
         async with self._client(district, "wishes", SECRETARY) as wishes:
             figures: dict[str, Any] = await wishes.get(f"/api/wishes/v1/{path}/requests/figures")
@@ -166,17 +180,17 @@ class _Demo:
         for table in (*wishes_tables(figures), *deliberation_tables(totals, agenda["items"])):
             self._console.print(table)
 
-    def _client(self, district: LocalDistrict, service: str, subject: str) -> ApiClient:
+    def _client(self, district: District, service: str, subject: str) -> ApiClient:
         limits = ClientLimits(in_flight_max=self._options.in_flight_max)
         return ApiClient(district.url(service), district.token(subject), limits)
 
-    def _tell_access(self, district: LocalDistrict) -> None:
+    def _tell_access(self, district: District) -> None:
         lines = [
             "",
             *(f"{service:13} {district.url(service)}" for service in ("wishes", "deliberation")),
             f"{'tokens':13} {district.places.token('<who>')}",
             f"{'':13} <who>: {', '.join((ADMINISTRATOR, *(post.subject for post in POSTS)))}",
-            f"{'logs':13} {district.places.logs}",
+            f"{'logs':13} {district.logs}",
             "",
             *curl_commands(district),
         ]
@@ -194,7 +208,7 @@ def run_demo(options: DemoOptions, console: Console, errors: Console) -> int:
         return _Demo(options, console, errors).run()
 
 
-def curl_commands(district: LocalDistrict) -> Sequence[str]:
+def curl_commands(district: District) -> Sequence[str]:
     """Give commands that work as they are printed, in any folder; the last one adds a request."""
     wishes = f"{district.url('wishes')}/api/wishes/v1/communities/{COMMUNITY.node}"
     agenda = f"{district.url('deliberation')}/api/deliberation/v1/communities/{COMMUNITY.node}"

@@ -87,14 +87,14 @@ def write_private(path: Path, text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseNames:
-    """The databases and the role of one district; a prefix keeps districts of one cluster apart."""
+    """The databases and roles of one district; a prefix keeps districts of one cluster apart."""
 
     prefix: str = ""
+    role_per_service: bool = False
 
-    @property
-    def role(self) -> str:
-        """Give the role that the services connect as."""
-        return f"{self.prefix}cogov_app"
+    def role(self, service: str) -> str:
+        """Give the role that a service connects as."""
+        return f"{self.prefix}{service if self.role_per_service else 'cogov'}_app"
 
     def log(self, service: str) -> str:
         """Give the database of a service's log."""
@@ -127,12 +127,13 @@ def service_environment(
     names_url: str,
 ) -> dict[str, str]:
     """Give a service's settings as environment variables; `owner_dsns` is by database name."""
-    log, keys, role = names.log(service), names.keys(service), names.role
-    password = secret(places, "database-password")
+    log, keys, role = names.log(service), names.keys(service), names.role(service)
+    password = secret(places, f"{role}-password")
     settings = {
         "database_dsn": as_role(owner_dsns[log], role, password),
         "owner_dsn": owner_dsns[log],
         "keys_dsn": as_role(owner_dsns[keys], role, password),
+        "keys_owner_dsn": owner_dsns[keys],
         "application_role": role,
         "kafka_bootstrap": bootstrap,
         "topic_replication": "1",

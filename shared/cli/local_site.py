@@ -15,9 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import asyncpg
 import httpx
 
+from shared.cli.bootstrap import bootstrap
+from shared.cli.connections import settings_of
 from shared.cli.local_settings import (
     SERVICES,
     DatabaseNames,
@@ -25,16 +26,17 @@ from shared.cli.local_settings import (
     development_issuer,
     inherited_environment,
     issue_token,
-    secret,
     service_environment,
     write_environment,
 )
-from shared.cli.topics import create_topics, describe_topics
+from shared.cli.topics import create_topics
 from shared.kit.clock import SystemClock
-from shared.kit.embedded import ServerFault, Servers
 from shared.kit.embedded.polling import run_apart, until
 from shared.kit.embedded.ports import LOOPBACK, free_port
 from shared.kit.embedded.processes import ServerProcess
+from shared.kit.identity.development_issuer import ISSUER
+from shared.kit.postgres.databases import create_for_role
+from shared.kit.servers import Servers
 
 DISTRICT: Final = "demo-district"
 
@@ -89,15 +91,13 @@ class LocalDistrict:
         self.places.make()
         self.end_leftovers()
         development_issuer(self.places, self._clock)
-        for name in self._names.all():
-            self._servers.ensure_database(name)
         for service in SERVICES:
             write_environment(self.places.settings(service), self.environment(service))
-        run_apart(self._ensure_role)
+            self._create_databases(service)
         migrations = [f"{service}-migrate" for service in SERVICES]
         for service, name in zip(SERVICES, migrations, strict=True):
             self._launch(name, service, ["migrate"], {})
-        self._make_topics()
+        run_apart(lambda: create_topics(self._servers.bootstrap, replication=1))
         for name in migrations:
             self._finish(name)
 
@@ -187,6 +187,19 @@ class LocalDistrict:
         """Give a token of the development issuer; it is also kept in a file."""
         return issue_token(self.places, self._clock, subject, ttl_s=_TOKEN_TTL_S)
 
+    @property
+    def logs(self) -> str:
+        """Where the processes' logs are found, in words."""
+        return str(self.places.logs)
+
+    async def bootstrap(self, subject: str, name: str) -> bool:
+        """Make a login the first administrator; tell whether it was so already.
+
+        Raises BootstrapFailedError.
+        """
+        settings = settings_of("deliberation", self.places.root)
+        return (await bootstrap(settings, issuer=ISSUER, subject=subject, name=name)).replayed
+
     def owner_dsn(self, service: str) -> str:
         """Give the address of a service's database as its owner."""
         return self._servers.dsn(self._names.log(service))
@@ -226,18 +239,6 @@ class LocalDistrict:
         command = [sys.executable, "-m", module, *arguments]
         self._process(name).launch(command, marker=module, environment=environment)
 
-    def _make_topics(self) -> None:
-        bootstrap = self._servers.bootstrap
-        run_apart(lambda: create_topics(bootstrap, replication=1))
-
-        def known() -> bool:
-            found = run_apart(lambda: describe_topics(bootstrap))
-            return all(topic.partitions == topic.declared for topic in found)
-
-        # A consumer that starts before the broker knows a fresh topic finds it only much later.
-        if not until(known, timeout_s=_READY_TIMEOUT_S):
-            raise ServerFault(f"Kafka at {bootstrap} does not know the topics made on it")
-
     def _finish(self, name: str) -> None:
         process = self._process(name)
         ended = until(process.ended, timeout_s=_READY_TIMEOUT_S)
@@ -246,22 +247,12 @@ class LocalDistrict:
             raise process.fault("failed" if ended else "did not end in time")
         process.end(())
 
-    async def _ensure_role(self) -> None:
-        role, password = self._names.role, secret(self.places, "database-password")
-        connection = await asyncpg.connect(self._servers.dsn("postgres"), timeout=10)
-        try:
-            known = await connection.fetchval(
-                "SELECT true FROM pg_roles AS r WHERE r.rolname = $1", role
-            )
-            # Neither a role's name nor its password can be a parameter; both are ours.
-            verb = "ALTER" if known else "CREATE"
-            await connection.execute(f"{verb} ROLE {role} LOGIN PASSWORD '{password}'")
-            for service in SERVICES:
-                await connection.execute(
-                    f'ALTER DATABASE "{self._names.keys(service)}" OWNER TO {role}'
-                )
-        finally:
-            await connection.close()
+    def _create_databases(self, service: str) -> None:
+        known, prefix = self.environment(service), service.upper()
+        log = known[f"{prefix}_OWNER_DSN"], known[f"{prefix}_DATABASE_DSN"]
+        keys = known[f"{prefix}_KEYS_OWNER_DSN"], known[f"{prefix}_KEYS_DSN"]
+        run_apart(lambda: create_for_role(*log))
+        run_apart(lambda: create_for_role(*keys, owned=True))
 
     def _process(self, name: str) -> ServerProcess:
         if name not in self._processes:

@@ -18,7 +18,7 @@ from shared.cli.client import ApiUnavailableError, RefusedByApiError
 from shared.cli.commands import demo, importing, looking, models, operating, running
 from shared.cli.connections import NotConfiguredError, NotNowError
 from shared.cli.topics import KafkaAwayError
-from shared.kit.embedded import ServerFault, SiteBusy
+from shared.kit.servers import ServerFault
 
 _INTERRUPTED: Final = 130
 
@@ -34,7 +34,6 @@ _FAILURES: Final = (
     PolicyLateError,
     RefusedByApiError,
     ServerFault,
-    SiteBusy,
     TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.PostgresError,

@@ -1,13 +1,11 @@
-"""Opens a community of a local district: administrator, directory, category policy."""
+"""Opens a community of a district: administrator, directory, category policy."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from shared.cli.bootstrap import bootstrap
 from shared.cli.categories import CategoryTable, adopt_policy
 from shared.cli.client import ApiClient, ClientLimits
-from shared.cli.connections import settings_of
 from shared.cli.directory import (
     ADMINISTRATOR,
     POSTS,
@@ -15,21 +13,18 @@ from shared.cli.directory import (
     Community,
     set_up_directory,
 )
-from shared.cli.local_site import LocalDistrict
+from shared.cli.districts import District
 from shared.kit.identity.development_issuer import ISSUER
 
 DISTRICT_NAME: Final = "示范区 (Demo District)"
 
 
-async def open_community(
-    district: LocalDistrict, community: Community, table: CategoryTable
-) -> bool:
+async def open_community(district: District, community: Community, table: CategoryTable) -> bool:
     """Do what is still to be done, until requests can be received; tell whether nothing was.
 
     Raises BootstrapFailedError, PolicyLateError and the client's errors.
     """
-    settings = settings_of("deliberation", district.places.root)
-    began = await bootstrap(settings, issuer=ISSUER, subject=ADMINISTRATOR, name=DISTRICT_NAME)
+    was_begun = await district.bootstrap(ADMINISTRATOR, DISTRICT_NAME)
     async with _client(district, "deliberation", ADMINISTRATOR) as directory:
         ready = await set_up_directory(
             directory,
@@ -52,8 +47,8 @@ async def open_community(
             community=community.node,
             table=table,
         )
-    return began.replayed and ready.replayed and policy.replayed
+    return was_begun and ready.replayed and policy.replayed
 
 
-def _client(district: LocalDistrict, service: str, subject: str) -> ApiClient:
+def _client(district: District, service: str, subject: str) -> ApiClient:
     return ApiClient(district.url(service), district.token(subject), ClientLimits())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +12,8 @@ from shared.kit.bus import BusUnavailableError
 from shared.kit.kafka import topics as kafka
 
 _TIMEOUT_MS: Final = 15_000
+_KNOWN_TIMEOUT_S: Final = 60.0
+_POLL_S: Final = 0.1
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -30,12 +34,12 @@ class TopicState:
 
 
 async def create_topics(bootstrap: str, *, replication: int) -> list[str]:
-    """Make the declared topics that are missing; give their names.
+    """Make the declared topics that are missing; give their names once the brokers know all.
 
     Raises KafkaAwayError, and TopicDiffersError for a topic with other partitions than declared.
     """
     try:
-        return await kafka.ensure_topics(
+        made = await kafka.ensure_topics(
             bootstrap.split(","),
             tuple(TOPICS.values()),
             replication=replication,
@@ -43,6 +47,13 @@ async def create_topics(bootstrap: str, *, replication: int) -> list[str]:
         )
     except BusUnavailableError as error:
         raise KafkaAwayError(f"Kafka at {bootstrap}: {error}") from error
+    # A consumer that starts before the broker knows a fresh topic finds it only much later.
+    give_up_at = time.monotonic() + _KNOWN_TIMEOUT_S
+    while any(topic.partitions != topic.declared for topic in await describe_topics(bootstrap)):
+        if time.monotonic() > give_up_at:
+            raise KafkaAwayError(f"Kafka at {bootstrap} does not know the topics made on it")
+        await asyncio.sleep(_POLL_S)
+    return made
 
 
 async def describe_topics(bootstrap: str) -> list[TopicState]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import signal
 import socket
 from collections.abc import Generator
@@ -164,7 +165,7 @@ async def _open_replica(
         tables=rooms.tables,
         client=client,
         eraser=Eraser(pool, vault, rooms.attachments),
-        address=settings.address or _address(listener),
+        address=settings.address or address_at(*listener.getsockname()[:2]),
     )
     return replica, app
 
@@ -349,9 +350,10 @@ def listen(settings: ServiceSettings) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"
+def address_at(host: str, port: int) -> str:
+    """Give the URL by which other processes reach a listener; on every address: by our name."""
+    everywhere = ipaddress.ip_address(host).is_unspecified
+    return f"http://{socket.gethostname() if everywhere else host}:{port}"
 
 
 def write_port(settings: ServiceSettings, listener: socket.socket) -> None:

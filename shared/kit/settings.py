@@ -1,23 +1,36 @@
-"""Settings of a service: frozen, from the environment, the unit last in each name."""
+"""Settings of a service: frozen, from the environment, the unit last in each name.
+
+What a container mounts under `/run/secrets` is read, too: one file a setting, named like its
+variable in small letters (`wishes_database_dsn`). The environment goes before the files.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class ServiceSettings(BaseSettings):
     """What an operator sets; each service subclasses it with its own prefix (`WISHES_…`)."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", secrets_dir="/run/secrets")
 
     database_dsn: SecretStr = Field(description="the service's database, as its application role")
     owner_dsn: SecretStr = Field(
         default=SecretStr(""), description="the same database as its owner; `migrate` only"
     )
     keys_dsn: SecretStr = Field(description="the vault's key database, a cluster of its own")
+    keys_owner_dsn: SecretStr = Field(
+        default=SecretStr(""), description="the same as its owner; `migrate --create` only"
+    )
     application_role: str = Field(default="cogov_app", description="the role of database_dsn")
     kafka_bootstrap: str = Field(description="brokers, host:port, separated by commas")
     topic_replication: int = Field(default=3, ge=1, le=9)
@@ -113,3 +126,21 @@ class ServiceSettings(BaseSettings):
         pattern=r"^[\w.+-]{1,64}$",
         description="each release's projector keeps its own tables; also in metrics and traces",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the folder of the files be missing, as it is outside containers."""
+        assert isinstance(file_secret_settings, SecretsSettingsSource)
+        files = NestedSecretsSettingsSource(
+            file_secret_settings,
+            secrets_dir_missing="ok",
+            secrets_prefix=file_secret_settings.env_prefix,
+        )
+        return init_settings, env_settings, dotenv_settings, files

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from shared.cli.commands.options import IN_FLIGHT, ROOT, InFlight, Root
+from shared.cli.districts import Target
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,6 +36,10 @@ def _demo(
             help="Table level1,level2,level3; by default categories.csv beside the input.",
         ),
     ] = None,
+    target: Annotated[
+        Target,
+        typer.Option(help="Processes of this machine, or containers (docker-compose.yml)."),
+    ] = Target.EMBEDDED,
     once: Annotated[
         bool, typer.Option("--once", help="End when everything is shown, instead of staying up.")
     ] = False,
@@ -43,6 +48,8 @@ def _demo(
 ) -> int:
     """Start PostgreSQL, Kafka and both services, and play a district.
 
+    What is drawn for the containers lies under compose in the folder of the site.
+
     Exit code 0: all is well; 1: something failed or verify found a violation; 3: lines of the
     input were broken.
     """
@@ -50,6 +57,11 @@ def _demo(
     from shared.cli.tables import console  # noqa: PLC0415 - likewise
 
     options = DemoOptions(
-        root=site, input=input, categories=categories, once=once, in_flight_max=in_flight
+        root=site,
+        target=target,
+        input=input,
+        categories=categories,
+        once=once,
+        in_flight_max=in_flight,
     )
     return run_demo(options, console(), console(errors=True))

@@ -20,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("bootstrap")(_bootstrap)
     app.command("token")(_token)
     app.command("schemas")(_schemas)
+    app.command("compose-secrets")(_compose_secrets)
     topics_app.command("create")(_create_topics)
     topics_app.command("describe")(_describe_topics)
     app.add_typer(topics_app, name="topics")
@@ -56,19 +57,41 @@ def _token(
     print(issue_token(Places(site), SystemClock(), subject, ttl_s=hours * 3600))
 
 
+def _compose_secrets(site: Root = ROOT) -> None:
+    """Draw the secrets that docker-compose.yml mounts, where they are missing.
+
+    They lie under compose in the folder of the site; name that folder to other commands as --site.
+    """
+    from shared.cli import compose_settings as compose  # noqa: PLC0415 - likewise
+    from shared.kit.clock import SystemClock  # noqa: PLC0415 - likewise
+
+    places = compose.compose_places(site)
+    compose.write_compose_files(places, compose.ComposeSettings(), SystemClock())
+    print(f"{places.root} has them")
+
+
 def _schemas() -> None:
     """Write the JSON Schemas of the published events."""
     runpy.run_module("shared.contracts.schemas", run_name="__main__")
 
 
-def _create_topics(site: Root = ROOT) -> None:
+def _create_topics(
+    bootstrap: Annotated[
+        str, typer.Option(metavar="BROKERS", help="host:port,… instead of the settings.")
+    ] = "",
+    replication: Annotated[
+        int, typer.Option(min=0, max=9, help="Replicas a partition; 0: as the settings say.")
+    ] = 0,
+    site: Root = ROOT,
+) -> None:
     """Make the declared topics that are missing."""
     from shared.cli.topics import create_topics  # noqa: PLC0415 - likewise
 
-    settings = settings_of("wishes", site)
-    made = asyncio.run(
-        create_topics(settings.kafka_bootstrap, replication=settings.topic_replication)
-    )
+    if not (bootstrap and replication):
+        settings = settings_of("wishes", site)
+        bootstrap = bootstrap or settings.kafka_bootstrap
+        replication = replication or settings.topic_replication
+    made = asyncio.run(create_topics(bootstrap, replication=replication))
     print("\n".join(f"made {name}" for name in made) or "nothing changed")
 
 

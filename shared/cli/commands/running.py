@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import typer
 from dotenv import dotenv_values
 
 from shared.cli.commands.options import ROOT, Root, Service, ServiceName
-from shared.cli.connections import settings_of
+from shared.cli.connections import create_databases, settings_of
 from shared.cli.local_settings import Places, environment_with
 
 
@@ -46,11 +47,18 @@ def _migrate(
         list[ServiceName] | None,
         typer.Argument(metavar="[SERVICE]…", help="By default every service."),
     ] = None,
+    *,
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="First make the databases and roles that are missing."),
+    ] = False,
     site: Root = ROOT,
 ) -> int:
     """Bring the schemas of the services' databases up to date."""
     for service in services or list(ServiceName):
-        settings_of(service.value, site)
+        settings = settings_of(service.value, site)
+        if create:
+            asyncio.run(create_databases(settings))
         command = [sys.executable, "-m", f"services.{service.value}", "migrate"]
         done = subprocess.run(  # noqa: S603 - our own program
             command, env=_environment(service.value, site), check=False

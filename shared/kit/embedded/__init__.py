@@ -5,8 +5,8 @@ from the development dependencies (a PostgreSQL wheel, a JRE wheel, Kafka's publ
 """
 
 from shared.kit.embedded.kafka import EmbeddedKafka
-from shared.kit.embedded.polling import ServerFault
 from shared.kit.embedded.postgres import EmbeddedPostgres
-from shared.kit.embedded.site import Servers, Site, SiteBusy
+from shared.kit.embedded.site import Site, SiteBusy
+from shared.kit.servers import ServerFault, Servers
 
 __all__ = ["EmbeddedKafka", "EmbeddedPostgres", "ServerFault", "Servers", "Site", "SiteBusy"]

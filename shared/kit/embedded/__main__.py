@@ -6,8 +6,9 @@ import os
 import signal
 from pathlib import Path
 
-from shared.kit.embedded.polling import ServerFault, until
-from shared.kit.embedded.site import Site, SiteBusy, holder
+from shared.kit.embedded.polling import until
+from shared.kit.embedded.site import Site, holder
+from shared.kit.servers import ServerFault
 
 _STOP_TIMEOUT_S = 60.0
 
@@ -20,7 +21,7 @@ def main() -> int:
     verbs = {"up": _up, "down": _down, "status": _status}
     try:
         return verbs[given.verb](given.root)
-    except (ServerFault, SiteBusy) as fault:
+    except ServerFault as fault:
         print(fault)
         return 1
 

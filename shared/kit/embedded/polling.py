@@ -11,10 +11,6 @@ _POLL_S = 0.02
 Answer = TypeVar("Answer")
 
 
-class ServerFault(RuntimeError):
-    """An embedded server did not start, answer or stop; the message ends with its log's tail."""
-
-
 def until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
     """Poll until the condition holds; False when the time is over first."""
     deadline = time.monotonic() + timeout_s

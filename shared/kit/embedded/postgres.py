@@ -1,10 +1,8 @@
 """PostgreSQL 18 from a wheel, durable as in production, on a loopback port behind a password."""
 
-import contextlib
 import importlib.util
 import logging
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -14,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Literal
 
-import asyncpg
-
-from shared.kit.embedded.polling import ServerFault, run_apart, until
+from shared.kit.embedded.polling import run_apart, until
 from shared.kit.embedded.ports import LOOPBACK, free_port
 from shared.kit.embedded.processes import ServerProcess, Steps, group_of
+from shared.kit.postgres.databases import create_database
+from shared.kit.servers import ServerFault
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +26,6 @@ _MAJOR = "18"
 _SUPERUSER = "postgres"
 _START_TIMEOUT_S = 60.0  # recovery after a crash included
 _INITDB_TIMEOUT_S = 120.0
-_QUERY_TIMEOUT_S = 30.0
 _STATUS_LINE = 7  # of postmaster.pid
 _STOP: dict[Mode, Steps] = {
     "fast": ((signal.SIGINT, 20.0), (signal.SIGQUIT, 10.0)),
@@ -43,7 +40,6 @@ _SETTINGS = {
     "synchronous_commit": "on",
     "unix_socket_directories": "",  # a long path would break the socket, and nobody needs it
 }
-_DATABASE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 # PostgreSQL refuses to run as root, so root hands the cluster to the user that owns nothing.
 _UNPRIVILEGED = "nobody"
@@ -108,9 +104,6 @@ class EmbeddedPostgres:
 
     def ensure_database(self, name: str) -> None:
         """Create the database unless it exists: UTF-8, in the pinned locale."""
-        if _DATABASE_NAME.fullmatch(name) is None:
-            message = f"not a database name: {name!r}"
-            raise ValueError(message)
         run_apart(lambda: create_database(self.dsn(), name))
 
     def request_stop(self) -> None:
@@ -203,20 +196,6 @@ class EmbeddedPostgres:
     def _waits_for_predecessor(self) -> bool:
         said = self._process.log.read_text(encoding="utf-8", errors="replace")
         return self._process.ended() and "pre-existing shared memory block" in said[-1_000:]
-
-
-async def create_database(dsn: str, name: str) -> None:
-    """Create a database unless it exists; `dsn` names a user that may."""
-    connection = await asyncpg.connect(dsn, timeout=_QUERY_TIMEOUT_S)
-    try:
-        with contextlib.suppress(asyncpg.DuplicateDatabaseError):
-            await connection.execute(
-                f'CREATE DATABASE "{name}" TEMPLATE template0 ENCODING UTF8'
-                " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'",
-                timeout=_QUERY_TIMEOUT_S,
-            )
-    finally:
-        await connection.close(timeout=_QUERY_TIMEOUT_S)
 
 
 def _program(name: str) -> Path:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from shared.kit.embedded.polling import ServerFault, until
+from shared.kit.embedded.polling import until
+from shared.kit.servers import ServerFault
 
 _START_TIME_TOLERANCE_S = 2.0  # the kernel's clock ticks and boot time round differently
 _LOG_BYTES_MAX = 16 * 1024 * 1024  # checked at each launch; one older log is kept

@@ -7,34 +7,18 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Protocol, Self
+from typing import IO, Self
 
 from shared.kit.embedded.kafka import EmbeddedKafka
 from shared.kit.embedded.ports import free_port
 from shared.kit.embedded.postgres import EmbeddedPostgres
+from shared.kit.servers import ServerFault
 
 LOCK = "site.lock"
 
 
-class SiteBusy(RuntimeError):
+class SiteBusy(ServerFault):
     """Another live run holds this site's folder."""
-
-
-class Servers(Protocol):
-    """What a service needs of its surroundings, embedded or given."""
-
-    @property
-    def bootstrap(self) -> str:
-        """Kafka's address, `host:port`."""
-        ...
-
-    def dsn(self, database: str) -> str:
-        """Give the address of a database."""
-        ...
-
-    def ensure_database(self, name: str) -> None:
-        """Create a database unless it exists."""
-        ...
 
 
 class Site:
