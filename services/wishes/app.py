@@ -1,4 +1,4 @@
-"""Wishes, composed: requests and the category policy."""
+"""Wishes, composed: requests, and the policies that sort and time them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from services.wishes.categories import api as categories_api
 from services.wishes.categories.domain import ACCESS as CATEGORIES_ACCESS
 from services.wishes.categories.domain import CATEGORY_POLICY
 from services.wishes.categories.in_force import IN_FORCE, Categoriser
+from services.wishes.deadlines import api as deadlines_api
+from services.wishes.deadlines.domain import ACCESS as DEADLINES_ACCESS
+from services.wishes.deadlines.domain import DEADLINE_POLICY, WORKING_DAYS
 from services.wishes.evidence import api as evidence_api
 from services.wishes.evidence.domain import ACCESS as EVIDENCE_ACCESS
 from services.wishes.evidence.domain import EVIDENCE, MATTER
 from services.wishes.evidence.read_model import EVIDENCE_FILES
+from services.wishes.in_force import TERMS
+from services.wishes.in_force import WORKING_DAYS as WORKING_DAYS_IN_FORCE
 from services.wishes.request import api as request_api
 from services.wishes.request.access import ACCESS as REQUEST_ACCESS
 from services.wishes.request.category import POLICIES
@@ -32,6 +37,7 @@ ACCESS = (
     *REQUEST_ACCESS,
     *EVIDENCE_ACCESS,
     *CATEGORIES_ACCESS,
+    *DEADLINES_ACCESS,
     Allow("district_admin", READ_ACCESS_LOG, fresh=True),
 )
 
@@ -42,6 +48,7 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
         request_api.routes(rooms, categoriser.assign),
         evidence_api.routes(rooms),
         categories_api.routes(rooms, categoriser),
+        deadlines_api.routes(rooms),
         access_log_routes("wishes", rooms, SENSITIVE_FIELDS),
     )
 
@@ -49,12 +56,21 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
 POLICY = PolicyTable(ACCESS)
 SERVICE = Service(
     name="wishes",
-    revision=1,
+    revision=2,
     topic=TOPICS["wishes"],
     public_events=EVENTS,
     hears={TOPICS["deliberation"]: DELIBERATION_EVENTS},
-    deciders=(REQUEST, EVIDENCE, CATEGORY_POLICY),
-    heard_views=(NODE, IDENTITY, GRANTS, POLICIES, IN_FORCE, MATTER),
+    deciders=(REQUEST, EVIDENCE, CATEGORY_POLICY, WORKING_DAYS, DEADLINE_POLICY),
+    heard_views=(
+        NODE,
+        IDENTITY,
+        GRANTS,
+        POLICIES,
+        IN_FORCE,
+        MATTER,
+        TERMS,
+        WORKING_DAYS_IN_FORCE,
+    ),
     read_models=(REQUESTS, HOPS, EVIDENCE_FILES),
     searchable=REQUEST_TEXTS,
     guard=DirectoryGuard(POLICY),

@@ -20,17 +20,31 @@ TYPES = (
     "cogov.deliberation.resident_registered.v1",
     "cogov.deliberation.role_granted.v1",
     "cogov.deliberation.role_revoked.v1",
+    "cogov.wishes.callback_due.v1",
+    "cogov.wishes.callback_recorded.v1",
     "cogov.wishes.category_policy_adopted.v1",
+    "cogov.wishes.clock_paused.v1",
+    "cogov.wishes.clock_resumed.v1",
+    "cogov.wishes.confirmation_awaited.v1",
+    "cogov.wishes.deadline_policy_adopted.v1",
+    "cogov.wishes.deadline_set.v1",
     "cogov.wishes.evidence_attached.v1",
     "cogov.wishes.info_asked.v1",
     "cogov.wishes.info_given.v1",
     "cogov.wishes.request_accepted.v1",
     "cogov.wishes.request_answered.v1",
     "cogov.wishes.request_closed.v1",
+    "cogov.wishes.request_deescalated.v1",
     "cogov.wishes.request_dispatched.v1",
+    "cogov.wishes.request_escalated.v1",
     "cogov.wishes.request_received.v1",
+    "cogov.wishes.request_reminded.v1",
+    "cogov.wishes.request_reopened.v1",
     "cogov.wishes.request_returned.v1",
     "cogov.wishes.request_transferred.v1",
+    "cogov.wishes.review_concluded.v1",
+    "cogov.wishes.review_opened.v1",
+    "cogov.wishes.working_days_adopted.v1",
 )
 
 
@@ -59,7 +73,9 @@ def test_a_sample_means_the_same_after_a_round_trip(type_name: str) -> None:
     event = REGISTRY.parse(type_name, sample(type_name))
 
     assert event.type_name() == type_name
-    assert json.loads(event.model_dump_json()) == json.loads(sample(type_name))
+    # A sample written before a field was added lacks it, and stays as it is.
+    written = event.model_dump_json(exclude_unset=True)
+    assert json.loads(written) == json.loads(sample(type_name))
 
 
 @pytest.mark.parametrize("type_name", TYPES)
