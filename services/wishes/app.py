@@ -17,12 +17,27 @@ from services.wishes.evidence.domain import EVIDENCE, MATTER
 from services.wishes.evidence.read_model import EVIDENCE_FILES
 from services.wishes.in_force import TERMS
 from services.wishes.in_force import WORKING_DAYS as WORKING_DAYS_IN_FORCE
+from services.wishes.language import (
+    LoadCorrected,
+    LoadReleased,
+    LoadTaken,
+    UnitReorganised,
+)
+from services.wishes.notice.domain import NOTICE, NOTICES, NoticeFailed, NoticeSent, RecordNotice
+from services.wishes.reorganisation import api as reorganisation_api
+from services.wishes.reorganisation.domain import ACCESS as REORGANISATION_ACCESS
+from services.wishes.reorganisation.domain import REORGANISATION
 from services.wishes.request import api as request_api
 from services.wishes.request.access import ACCESS as REQUEST_ACCESS
 from services.wishes.request.category import POLICIES
+from services.wishes.request.commands import INTERNAL as REQUEST_INTERNAL
 from services.wishes.request.domain import REQUEST
+from services.wishes.request.handing_on import HANDING_ON
 from services.wishes.request.read_model import HOPS, REQUESTS
 from services.wishes.request.reading import SEARCHABLE as REQUEST_TEXTS
+from services.wishes.workload import api as workload_api
+from services.wishes.workload.domain import ACCESS as WORKLOAD_ACCESS
+from services.wishes.workload.domain import UNIT_WORKLOAD
 from shared.authority import GRANTS, IDENTITY, NODE, Allow, DirectoryGuard, PolicyTable
 from shared.contracts.deliberation import EVENTS as DELIBERATION_EVENTS
 from shared.contracts.topics import TOPICS
@@ -38,6 +53,8 @@ ACCESS = (
     *EVIDENCE_ACCESS,
     *CATEGORIES_ACCESS,
     *DEADLINES_ACCESS,
+    *WORKLOAD_ACCESS,
+    *REORGANISATION_ACCESS,
     Allow("district_admin", READ_ACCESS_LOG, fresh=True),
 )
 
@@ -49,18 +66,37 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
         evidence_api.routes(rooms),
         categories_api.routes(rooms, categoriser),
         deadlines_api.routes(rooms),
+        workload_api.routes(rooms),
+        reorganisation_api.routes(rooms),
         access_log_routes("wishes", rooms, SENSITIVE_FIELDS),
     )
 
 
-POLICY = PolicyTable(ACCESS)
+POLICY = PolicyTable(ACCESS, internal=(*REQUEST_INTERNAL, RecordNotice))
 SERVICE = Service(
     name="wishes",
     revision=2,
     topic=TOPICS["wishes"],
     public_events=EVENTS,
     hears={TOPICS["deliberation"]: DELIBERATION_EVENTS},
-    deciders=(REQUEST, EVIDENCE, CATEGORY_POLICY, WORKING_DAYS, DEADLINE_POLICY),
+    private_events=(
+        LoadTaken,
+        LoadReleased,
+        LoadCorrected,
+        UnitReorganised,
+        NoticeSent,
+        NoticeFailed,
+    ),
+    deciders=(
+        REQUEST,
+        EVIDENCE,
+        CATEGORY_POLICY,
+        WORKING_DAYS,
+        DEADLINE_POLICY,
+        UNIT_WORKLOAD,
+        REORGANISATION,
+        NOTICE,
+    ),
     heard_views=(
         NODE,
         IDENTITY,
@@ -73,6 +109,7 @@ SERVICE = Service(
     ),
     read_models=(REQUESTS, HOPS, EVIDENCE_FILES),
     searchable=REQUEST_TEXTS,
+    rules=(HANDING_ON, NOTICES),
     guard=DirectoryGuard(POLICY),
     directory=TOPICS["deliberation"],
     routes=_routes,

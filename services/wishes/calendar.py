@@ -16,7 +16,7 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -58,13 +58,13 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         return all(year in self.years for year in range(day_of(begin).year, day_of(end).year + 1))
 
     def after(self, moment: datetime, working_days: int) -> datetime:
-        """Give the end of the n-th working day after the day of `moment`, n from 1; aware."""
-        return datetime.combine(self._nth(moment, working_days), CLOSING, ZONE)
+        """Give the end of the n-th working day after the day of `moment`, n from 1; in UTC."""
+        return _instant(self._nth(moment, working_days), CLOSING)
 
     def half_after(self, moment: datetime, working_days: int) -> datetime:
         """Give when half of the working days after the day of `moment` are over."""
         day = self._nth(moment, (working_days + 1) // 2)
-        return datetime.combine(day, NOON if working_days % 2 else CLOSING, ZONE)
+        return _instant(day, NOON if working_days % 2 else CLOSING)
 
     def between(self, begin: datetime, end: datetime) -> int:
         """Count the working days after the day of `begin`, up to and with the day of `end`."""
@@ -88,3 +88,7 @@ _PLAIN: Final = Year()
 def day_of(moment: datetime) -> date:
     """Give the day that a moment belongs to; 18:00 itself is the day's last moment."""
     return (moment.astimezone(ZONE) + _MIDNIGHT_AFTER_CLOSING - _INSTANT).date()
+
+
+def _instant(day: date, hour: time) -> datetime:
+    return datetime.combine(day, hour, ZONE).astimezone(UTC)

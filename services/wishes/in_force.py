@@ -14,7 +14,7 @@ from shared.contracts.wishes_deadlines import (
     deadline_policy_stream,
     working_days_stream,
 )
-from shared.decider import Fact, Read, State, States, View
+from shared.decider import Fact, Needs, Read, State, States, View
 
 
 class WorkingDays(State):
@@ -113,11 +113,12 @@ def reads_of(district: str) -> tuple[Read[Terms], Read[WorkingDays]]:
     )
 
 
-def terms_of(district: str, states: States) -> Terms:
-    """Give the policy in force; the one of no district is none."""
-    return states.get(deadline_policy_stream(district), TERMS) if district else Terms()
-
-
-def working_days_of(district: str, states: States) -> WorkingDays:
-    """Give the working days in force."""
-    return states.get(working_days_stream(district), WORKING_DAYS) if district else WorkingDays()
+def time_of(district: str, states: States) -> tuple[Terms, WorkingDays]:
+    """Give the policy and the working days in force; those of no district are none."""
+    if not district:
+        return Terms(), WorkingDays()
+    terms, working_days = reads_of(district)
+    try:
+        return states.get(terms.stream, TERMS), states.get(working_days.stream, WORKING_DAYS)
+    except Needs:
+        raise Needs(terms, working_days) from None

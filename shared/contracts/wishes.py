@@ -161,13 +161,14 @@ class ClockPaused(WishesEvent):
 class ClockResumed(WishesEvent):
     """The clock runs again: everything moved by the working days that it stood still.
 
-    `by_limit`: it had stood still as long as the policy allows.
+    `remind_at` is null when half of the time was over before. `by_limit`: it had stood still as
+    long as the policy allows.
     """
 
     request: UUID
     working_days: int
     due_at: datetime
-    remind_at: datetime
+    remind_at: datetime | None
     ladder: tuple[Rung, ...]
     by_limit: bool = False
 

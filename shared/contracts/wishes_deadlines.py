@@ -72,8 +72,8 @@ class DeadlinePolicyAdopted(TimeEvent):
     `terms` are looked up by category and priority; what is not listed has the `default_terms` of
     its priority. A request's clock may be paused `pauses_max` times, for `paused_days_max` working
     days in all. After an answer the requester is called back after `call_back_days` working days
-    (from 1); an answer that nobody confirms closes the request after `auto_close_days`. A rating
-    up to `low_rating_max` is reviewed. What was closed may be reopened within
+    (from 1); an answer that nobody confirms within `auto_close_days` from then closes the request.
+    A rating up to `low_rating_max` is reviewed. What was closed may be reopened within
     `reopen_window_days`, `reopens_max` times, and from the `reopens_escalated_from`-th on goes up
     at once. A unit has at most `open_max` requests at a time (0: no limit).
     """

@@ -12,6 +12,7 @@ from shared.contracts.wishes import (
     RequestAnswered,
     RequestClosed,
     RequestReceived,
+    RequestReopened,
     RequestReturned,
 )
 from shared.decider import Fact
@@ -40,7 +41,9 @@ def _keys(fact: Fact) -> tuple[tuple[Any, ...], ...]:
     return ((fact.scope, fact.id),)
 
 
-def _fold(_key: tuple[Any, ...], row: Matter | None, fact: Fact) -> Matter | None:
+def _fold(  # noqa: PLR0911 - a table, an arm per event
+    _key: tuple[Any, ...], row: Matter | None, fact: Fact
+) -> Matter | None:
     match fact.event, row:
         case RequestReceived() as event, _:
             return Matter(
@@ -56,6 +59,8 @@ def _fold(_key: tuple[Any, ...], row: Matter | None, fact: Fact) -> Matter | Non
             return msgspec.structs.replace(row, answered_at=fact.occurred_at, state="answered")
         case RequestReturned(), Matter():
             return msgspec.structs.replace(row, state="returned")
+        case RequestReopened(), Matter():
+            return msgspec.structs.replace(row, answered_at=None, state="open")
         case RequestClosed(), Matter(state="answered"):
             return msgspec.structs.replace(row, state="closed")
         case RequestClosed(), Matter():
@@ -66,12 +71,12 @@ def _fold(_key: tuple[Any, ...], row: Matter | None, fact: Fact) -> Matter | Non
 
 MATTERS = ReadModel(
     name="matters",
-    revision=1,
+    revision=2,
     row=Matter,
     key=("scope", "matter"),
     keys=_keys,
     fold=_fold,
-    events=(RequestReceived, RequestAnswered, RequestReturned, RequestClosed),
+    events=(RequestReceived, RequestAnswered, RequestReturned, RequestClosed, RequestReopened),
     indexes=(("scope", "month"), ("scope", "category", "area")),
 )
 

@@ -2,7 +2,8 @@
 
 The rules:
 
-- A file can be attached to a request that was received, until it is returned or closed.
+- A file can be attached to a request that was received, until it is returned or closed, and
+  again once it is reopened.
 - It is sealed as the requester's, whoever brings it, and is erased with the requester.
 - A request has at most `EVIDENCE_MAX` files; a file attached again changes nothing.
 
@@ -20,6 +21,7 @@ from shared.contracts.wishes import (
     EvidencePurpose,
     RequestClosed,
     RequestReceived,
+    RequestReopened,
     RequestReturned,
     evidence_stream,
     request_stream,
@@ -102,12 +104,14 @@ def evolve_matter(state: Matter, fact: Fact) -> Matter:
             return Matter(requester=str(requester), scope=fact.scope)
         case RequestReturned() | RequestClosed():
             return Matter(requester=state.requester, scope=state.scope, ended=True)
+        case RequestReopened():
+            return Matter(requester=state.requester, scope=state.scope)
         case _:
             return state
 
 
 FILES = View("wishes.evidence", 1, Files, Files(), evolve_files)
-MATTER = View("wishes.evidence.matter", 1, Matter, Matter(), evolve_matter)
+MATTER = View("wishes.evidence.matter", 2, Matter, Matter(), evolve_matter)
 
 
 def decide(command: AttachEvidence, state: Files, states: States, asked: Asked) -> Sequence[To]:

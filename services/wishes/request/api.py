@@ -20,7 +20,9 @@ from services.wishes.request.commands import (
     TransferRequest,
 )
 from services.wishes.request.reading import add_queries
+from services.wishes.request.timing_api import add_timing
 from shared.contracts.wishes import CloseReason, RequestKind, ReturnReason, TransferReason
+from shared.contracts.wishes_deadlines import Priority
 from shared.kit.http.bodies import TimedBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.ports import Secret
@@ -46,7 +48,9 @@ class ReceiveBody(TimedBody):
 
 
 class AcceptBody(TimedBody):
-    """Nothing but when."""
+    """How soon it must be answered; the deadline policy in force says in how many days."""
+
+    priority: Priority = Priority.NORMAL
 
 
 class ReturnBody(TimedBody):
@@ -95,13 +99,17 @@ def routes(rooms: Rooms, assign: Assign) -> Routes:
     async def receive(call: Call[ReceiveBody]) -> Draft:
         return await _receive(call, rooms.district, assign)
 
+    def accept(call: Call[AcceptBody]) -> Draft:
+        request, priority = str(call.id("request")), call.body.priority
+        return Draft(AcceptRequest(request=request, priority=priority, district=rooms.district))
+
     path = "/communities/{scope}/requests"
     one = f"{path}/{{request}}"
     found.command(
         path, ReceiveBody, receive, action=ReceiveRequest, status=201, summary="Take a request in"
     )
     found.command(
-        f"{one}/acceptance", AcceptBody, _accept, action=AcceptRequest, summary="Take it on"
+        f"{one}/acceptance", AcceptBody, accept, action=AcceptRequest, summary="Take it on"
     )
     found.command(
         f"{one}/return", ReturnBody, _return, action=ReturnRequest, summary="Send it back"
@@ -124,6 +132,7 @@ def routes(rooms: Rooms, assign: Assign) -> Routes:
     found.command(f"{one}/info", InfoBody, _give, action=GiveInfo, summary="Give what was asked")
     found.command(f"{one}/answer", AnswerBody, _answer, action=AnswerRequest, summary="Answer it")
     found.command(f"{one}/closing", CloseBody, _close, action=CloseRequest, summary="End it")
+    add_timing(found, rooms.district)
     add_queries(found, rooms)
     return found
 
@@ -150,10 +159,6 @@ async def _receive(call: Call[ReceiveBody], district: str, assign: Assign) -> Dr
         secrets=secrets,
         created=str(request),
     )
-
-
-def _accept(call: Call[AcceptBody]) -> Draft:
-    return Draft(AcceptRequest(request=str(call.id("request"))))
 
 
 def _return(call: Call[ReturnBody]) -> Draft:

@@ -6,7 +6,15 @@ person's key, so another's would keep them from being erased.
 
 from __future__ import annotations
 
-from shared.contracts.wishes import CloseReason, RequestKind, ReturnReason, TransferReason
+from shared.contracts.wishes import (
+    CloseReason,
+    PauseReason,
+    RequestKind,
+    ReturnReason,
+    ReviewFinding,
+    TransferReason,
+)
+from shared.contracts.wishes_deadlines import Priority
 from shared.decider import Command
 
 
@@ -27,9 +35,11 @@ class ReceiveRequest(Command):
 
 
 class AcceptRequest(Command):
-    """Take a received request on."""
+    """Take a received request on; `district` names whose deadline policy applies, or none."""
 
     request: str
+    priority: Priority = Priority.NORMAL
+    district: str = ""
 
 
 class ReturnRequest(Command):
@@ -90,7 +100,102 @@ class CloseRequest(Command):
     reason: CloseReason
 
 
-RequestCommand = (
+class PauseClock(Command):
+    """Let the clock stand still."""
+
+    request: str
+    reason: PauseReason
+
+
+class ResumeClock(Command):
+    """Let the clock run again."""
+
+    request: str
+
+
+class EscalateRequest(Command):
+    """Bring a request before a level of the ladder, because a person says so."""
+
+    request: str
+    level: int
+
+
+class DeescalateRequest(Command):
+    """Give a request back to a lower level; 0 is the unit alone."""
+
+    request: str
+    level: int
+
+
+class RemindRequest(Command):
+    """The reminder's time has come."""
+
+    request: str
+
+
+class EscalateOverdue(Command):
+    """The deadline of a level has passed."""
+
+    request: str
+    level: int
+
+
+class ResumeByLimit(Command):
+    """The clock has stood still as long as it may."""
+
+    request: str
+
+
+class ScheduleCallback(Command):
+    """The time to call the requester back has come."""
+
+    request: str
+
+
+class RecordCallback(Command):
+    """Enter what the requester said, or that nobody was reached."""
+
+    request: str
+    requester: str
+    contacted: bool
+    solved: bool | None = None
+    satisfied: int | None = None
+
+
+class CloseUnconfirmed(Command):
+    """The time to confirm the answer is over."""
+
+    request: str
+
+
+class ConcludeReview(Command):
+    """Say what the review of an answer found."""
+
+    request: str
+    finding: ReviewFinding
+
+
+class ReopenRequest(Command):
+    """Take an answered request up again, because the requester says so.
+
+    `district` names whose deadline policy applies.
+    """
+
+    request: str
+    requester: str
+    texts: str
+    district: str = ""
+
+
+class HandOnRequests(Command):
+    """Hand on what a reorganised unit has, of these requests."""
+
+    requests: tuple[str, ...]
+    from_unit: str
+    to_unit: str
+
+
+HandlingCommand = (
     ReceiveRequest
     | AcceptRequest
     | ReturnRequest
@@ -100,4 +205,28 @@ RequestCommand = (
     | GiveInfo
     | AnswerRequest
     | CloseRequest
+)
+ClockCommand = (
+    PauseClock
+    | ResumeClock
+    | EscalateRequest
+    | DeescalateRequest
+    | RemindRequest
+    | EscalateOverdue
+    | ResumeByLimit
+)
+ConfirmationCommand = (
+    ScheduleCallback | RecordCallback | CloseUnconfirmed | ConcludeReview | ReopenRequest
+)
+RequestStep = HandlingCommand | ClockCommand | ConfirmationCommand
+RequestCommand = RequestStep | HandOnRequests
+
+# What timers and runs ask for; no caller may.
+INTERNAL = (
+    RemindRequest,
+    EscalateOverdue,
+    ResumeByLimit,
+    ScheduleCallback,
+    CloseUnconfirmed,
+    HandOnRequests,
 )

@@ -4,41 +4,68 @@ The rules:
 
 - A request is an enquiry, an opinion, a complaint or a problem. It is received under a category of
   the district's category policy, or as uncategorised; the policy's version is kept with it.
-- The desk accepts a request or returns it with a reason. An accepted one is dispatched to a unit.
-  That first receiver stays accountable to the end, whoever handles the request later.
+- The desk accepts a request, with a priority, or returns it with a reason. An accepted one is
+  dispatched to a unit. That first receiver stays accountable to the end, whoever handles it later.
 - A unit may hand the request on, at most `TRANSFERS_MAX` times, and may ask the requester for
-  more. While the requester is asked, the request stays where it is. No clock ever starts again.
+  more. While the requester is asked, the request stays where it is. A transfer starts no clock
+  again. When a unit is reorganised, what it has is handed on; that counts as nobody's wish.
 - The handling unit answers. The desk may answer an accepted enquiry on the spot, naming the unit
   that knew the answer.
-- An answered request is closed as answered, one without an answer only as withdrawn; closed is not
-  the same as solved. What is returned or closed has come to its end.
+- An answered request is closed as answered, but not by who answered it; one without an answer only
+  as withdrawn. Closed is not the same as solved. What was returned or withdrawn has come to its
+  end; what was answered may be reopened.
 - No step is earlier than the receipt, and a step taken again changes nothing: it is already so.
 
-Commands and events carry ids of vault records (`texts`), never a text.
+The rules of the clock open `deadline.py`, those of the call-back and of reopening
+`confirmation.py`, those of the units' load `workload.py`; `consequences.py` says which step brings
+which of them. Commands and events carry ids of vault records (`texts`), never a text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import cast, get_args
+from typing import Any, Final, get_args
 from uuid import UUID
 
-import msgspec
-
+from services.wishes.in_force import reads_of
 from services.wishes.request import refusals
 from services.wishes.request.category import category_reads, check_category
 from services.wishes.request.commands import (
     AcceptRequest,
     AnswerRequest,
     AskForInfo,
+    ClockCommand,
     CloseRequest,
+    ConfirmationCommand,
     DispatchRequest,
     GiveInfo,
+    HandlingCommand,
+    HandOnRequests,
     ReceiveRequest,
+    RecordCallback,
+    ReopenRequest,
     RequestCommand,
+    RequestStep,
     ReturnRequest,
     TransferRequest,
+)
+from services.wishes.request.confirmation import by_who_answered, closed, decide_confirmation
+from services.wishes.request.consequences import consequences
+from services.wishes.request.deadline import decide_clock
+from services.wishes.request.evolution import TIMERS, VIEW
+from services.wishes.request.reorganisation import hand_on, hand_on_reads
+from services.wishes.request.states import (
+    Accepted,
+    Answered,
+    AwaitingInfo,
+    Closed,
+    Dispatched,
+    File,
+    Handling,
+    NotReceived,
+    Received,
+    Request,
+    Returned,
 )
 from shared.contracts.wishes import (
     CloseReason,
@@ -52,156 +79,47 @@ from shared.contracts.wishes import (
     RequestReceived,
     RequestReturned,
     RequestTransferred,
-    ReturnReason,
     WishesEvent,
     request_stream,
 )
-from shared.decider import (
-    Asked,
-    Decider,
-    Fact,
-    State,
-    States,
-    To,
-    View,
-)
+from shared.decider import Asked, Decider, Read, States, To
 
 # Eleven units that each say "not ours" cannot all be right: somebody above them must decide.
-TRANSFERS_MAX = 10
-
-
-class File(msgspec.Struct, frozen=True, kw_only=True):
-    """What stays true of a request from its receipt on; `texts` is the request's own record."""
-
-    kind: RequestKind
-    received_at: datetime
-    requester: str
-    texts: str
-
-
-class Handling(msgspec.Struct, frozen=True, kw_only=True):
-    """Who has the request, who is accountable for it, and how often it was handed on."""
-
-    unit: str
-    accountable: str
-    hops: int
-
-
-class NotReceived(State):
-    """There is no such request."""
-
-
-class Received(State):
-    """It is at the desk, not yet taken on."""
-
-    file: File
-
-
-class Accepted(State):
-    """The desk took it on; no unit has it."""
-
-    file: File
-
-
-class Returned(State):
-    """It went back to the requester, for good."""
-
-    file: File
-    reason: ReturnReason
-
-
-class Dispatched(State):
-    """A unit handles it; `info` is the record of what the requester gave last."""
-
-    file: File
-    handling: Handling
-    info: str = ""
-
-
-class AwaitingInfo(State):
-    """Its unit waits for what it asked the requester in the record `asked`."""
-
-    file: File
-    handling: Handling
-    asked: str
-
-
-class Answered(State):
-    """Its unit answered in the record `answer`."""
-
-    file: File
-    answer: str
-
-
-class Closed(State):
-    """It has come to its end."""
-
-    file: File
-    reason: CloseReason
-
-
-Open = Received | Accepted | Dispatched | AwaitingInfo | Answered
-Request = NotReceived | Open | Returned | Closed
-
-
-RequestEvent = (
-    RequestReceived
-    | RequestAccepted
-    | RequestReturned
-    | RequestDispatched
-    | RequestTransferred
-    | InfoAsked
-    | InfoGiven
-    | RequestAnswered
-    | RequestClosed
-)
-
-
-def evolve(state: Request, fact: Fact) -> Request:
-    """Follow one fact; a fact that no decision puts there is a broken log, and raises."""
-    event = cast("RequestEvent", fact.event)
-    match event:
-        case RequestReceived():
-            return Received(file=_opened(event, fact.occurred_at))
-        case RequestAccepted():
-            return Accepted(file=_file(state))
-        case RequestReturned(reason=reason):
-            return Returned(file=_file(state), reason=reason)
-        case RequestDispatched(unit=unit):
-            first = Handling(unit=unit, accountable=unit, hops=0)
-            return Dispatched(file=_file(state), handling=first)
-        case RequestTransferred(to_unit=unit, accountable=accountable, hop=hop):
-            handling = Handling(unit=unit, accountable=accountable, hops=hop)
-            return Dispatched(file=_file(state), handling=handling)
-        case InfoAsked(texts=texts):
-            return AwaitingInfo(file=_file(state), handling=_handling(state), asked=str(texts))
-        case InfoGiven(texts=texts):
-            return Dispatched(file=_file(state), handling=_handling(state), info=str(texts))
-        case RequestAnswered(texts=texts):
-            return Answered(file=_file(state), answer=str(texts))
-        case RequestClosed(reason=reason):
-            return Closed(file=_file(state), reason=reason)
+TRANSFERS_MAX: Final = 10
 
 
 def decide(command: RequestCommand, state: Request, states: States, asked: Asked) -> Sequence[To]:
     """Give what follows from a command; nothing when it is already so."""
+    if isinstance(command, HandOnRequests):
+        return hand_on(command, states, asked)
     if not isinstance(state, NotReceived):
         _check_file(command, state.file, asked)
+    event = _step(command, state, states, asked)
+    if event is None:
+        return []
+    brought = consequences(command, event, state, states, asked)
+    return [To(request_stream(command.request), event), *brought]
+
+
+def _step(command: RequestStep, state: Request, states: States, asked: Asked) -> WishesEvent | None:
+    if isinstance(command, ClockCommand):
+        return decide_clock(command, state, states, asked)
+    if isinstance(command, ConfirmationCommand):
+        return decide_confirmation(command, state, states, asked)
     match state:
         case NotReceived():
-            event = _before_receipt(command, states)
+            return _before_receipt(command, states)
         case Received() | Accepted():
-            event = _at_the_desk(command, state)
+            return _at_the_desk(command, state)
         case Dispatched() | AwaitingInfo():
-            event = _with_a_unit(command, state)
+            return _with_a_unit(command, state)
         case Answered():
-            event = _after_the_answer(command, state)
+            return _after_the_answer(command, state, asked)
         case Returned() | Closed():
-            event = _after_the_end(command, state)
-    return [] if event is None else [To(request_stream(command.request), event)]
+            return _after_the_end(command, state)
 
 
-def _before_receipt(command: RequestCommand, states: States) -> WishesEvent:
+def _before_receipt(command: HandlingCommand, states: States) -> WishesEvent:
     if not isinstance(command, ReceiveRequest):
         raise refusals.RequestNotFound
     check_category(command, states)
@@ -216,13 +134,13 @@ def _before_receipt(command: RequestCommand, states: States) -> WishesEvent:
     )
 
 
-def _at_the_desk(command: RequestCommand, state: Received | Accepted) -> WishesEvent | None:
+def _at_the_desk(command: HandlingCommand, state: Received | Accepted) -> WishesEvent | None:
     request = UUID(command.request)
     match command, state:
         case ReceiveRequest(), _:
             return _received_again(command, state.file)
-        case AcceptRequest(), Received():
-            return RequestAccepted(request=request)
+        case AcceptRequest(priority=priority), Received():
+            return RequestAccepted(request=request, priority=priority)
         case AcceptRequest(), Accepted():
             return None
         case ReturnRequest(reason=reason), Received():
@@ -243,7 +161,7 @@ def _at_the_desk(command: RequestCommand, state: Received | Accepted) -> WishesE
             return _withdrawn(command)
 
 
-def _with_a_unit(command: RequestCommand, state: Dispatched | AwaitingInfo) -> WishesEvent | None:
+def _with_a_unit(command: HandlingCommand, state: Dispatched | AwaitingInfo) -> WishesEvent | None:
     request = UUID(command.request)
     match command, state:
         case ReceiveRequest(), _:
@@ -274,7 +192,9 @@ def _with_a_unit(command: RequestCommand, state: Dispatched | AwaitingInfo) -> W
             return _withdrawn(command)
 
 
-def _after_the_answer(command: RequestCommand, state: Answered) -> WishesEvent | None:
+def _after_the_answer(
+    command: HandlingCommand, state: Answered, asked: Asked
+) -> WishesEvent | None:
     match command:
         case ReceiveRequest():
             return _received_again(command, state.file)
@@ -282,10 +202,12 @@ def _after_the_answer(command: RequestCommand, state: Answered) -> WishesEvent |
             return None
         case ReturnRequest():
             raise refusals.RequestAlreadyAccepted
-        case AnswerRequest(texts=texts) if texts == state.answer:
+        case AnswerRequest(texts=texts) if texts == state.answer.texts:
             return None
         case CloseRequest(reason=CloseReason.ANSWERED as reason):
-            return RequestClosed(request=UUID(command.request), reason=reason)
+            if by_who_answered(asked, state.answer):
+                raise refusals.SelfClosingRefused
+            return closed(command.request, reason)
         case (
             DispatchRequest()
             | TransferRequest()
@@ -297,7 +219,7 @@ def _after_the_answer(command: RequestCommand, state: Answered) -> WishesEvent |
             raise refusals.RequestAlreadyAnswered
 
 
-def _after_the_end(command: RequestCommand, state: Returned | Closed) -> None:
+def _after_the_end(command: HandlingCommand, state: Returned | Closed) -> None:
     match command, state:
         case ReceiveRequest(), _:
             return _received_again(command, state.file)
@@ -311,12 +233,20 @@ def _after_the_end(command: RequestCommand, state: Returned | Closed) -> None:
             raise refusals.RequestIsClosed
 
 
-def _check_file(command: RequestCommand, file: File, asked: Asked) -> None:
+def _check_file(command: RequestStep, file: File, asked: Asked) -> None:
     if asked.occurred_at < file.received_at:
         raise refusals.BeforeReceived
-    by_name = isinstance(command, AskForInfo | GiveInfo | AnswerRequest)
-    if by_name and command.requester != file.requester:
-        raise refusals.NotTheRequester
+    match command:
+        case (
+            AskForInfo(requester=requester)
+            | GiveInfo(requester=requester)
+            | AnswerRequest(requester=requester)
+            | RecordCallback(requester=requester)
+            | ReopenRequest(requester=requester)
+        ) if requester != file.requester:
+            raise refusals.NotTheRequester
+        case _:
+            pass
 
 
 def _received_again(command: ReceiveRequest, file: File) -> None:
@@ -332,7 +262,7 @@ def _dispatched_again(command: DispatchRequest, handling: Handling) -> None:
 def _transferred(command: TransferRequest, handling: Handling) -> WishesEvent | None:
     if command.to_unit == handling.unit:
         return None
-    if handling.hops >= TRANSFERS_MAX:
+    if handling.refused >= TRANSFERS_MAX:
         raise refusals.TransferLimitReached(transfers_max=TRANSFERS_MAX)
     return RequestTransferred(
         request=UUID(command.request),
@@ -369,26 +299,24 @@ def _withdrawn(command: CloseRequest) -> WishesEvent:
     return RequestClosed(request=UUID(command.request), reason=command.reason)
 
 
-def _opened(event: RequestReceived, at: datetime) -> File:
-    who, texts = str(event.requester), str(event.texts)
-    return File(kind=event.kind, received_at=at, requester=who, texts=texts)
-
-
-def _file(state: Request) -> File:
-    assert not isinstance(state, NotReceived), "a request's first event is its receipt"
-    return state.file
-
-
-def _handling(state: Request) -> Handling:
-    assert isinstance(state, Dispatched | AwaitingInfo), "only a unit asks and hears"
-    return state.handling
+def _reads(command: RequestCommand) -> Sequence[Read[Any]]:
+    match command:
+        case HandOnRequests():
+            return hand_on_reads(command)
+        case AcceptRequest(district=district) | ReopenRequest(district=district) if district:
+            return reads_of(district)
+        case _:
+            return category_reads(command)
 
 
 REQUEST: Decider[RequestCommand, Request] = Decider(
     name="request",
-    view=View("wishes.request", 1, Request, NotReceived(), evolve),
+    view=VIEW,
     commands=get_args(RequestCommand),
-    target=lambda command: request_stream(command.request),
+    target=lambda command: request_stream(
+        command.requests[0] if isinstance(command, HandOnRequests) else command.request
+    ),
     decide=decide,
-    reads=category_reads,
+    reads=_reads,
+    timers=TIMERS,
 )

@@ -138,6 +138,25 @@ async def find_by_texts(tables: Tables, scope: str, records: list[UUID]) -> list
     return [RequestRow(**dict(row)) for row in rows]
 
 
+async def list_held(tables: Tables, scope: str, unit: str, *, after: str, limit: int) -> list[str]:
+    """Give the ids past `after` of the requests that a unit has, in order."""
+    rows = await tables.fetch(
+        """
+        SELECT r.request
+        FROM {requests} AS r
+        WHERE r.scope = $1 AND r.unit = $2 AND r.request > $3
+          AND r.state IN ('dispatched', 'awaiting_info')
+        ORDER BY r.request
+        LIMIT $4
+        """,
+        scope,
+        unit,
+        after,
+        limit,
+    )
+    return [row["request"] for row in rows]
+
+
 async def figures(tables: Tables, scope: str, *, now: datetime, top: int) -> Figures:
     """Count a community's requests as they stand; open ones age until `now`."""
     counts = await _counts(tables, scope)

@@ -91,3 +91,79 @@ class RequestAlreadyAnswered(Refused):
 
 class RequestIsClosed(Refused):
     """The request is closed."""
+
+
+class UnitOverloaded(Refused):
+    """The unit has as many open requests as it may have."""
+
+
+class NoDeadline(Refused):
+    """The request has no running deadline."""
+
+
+class ClockIsPaused(Refused):
+    """The clock stands still for another reason."""
+
+
+class ClockRuns(Refused):
+    """The clock does not stand still."""
+
+
+class PauseLimitReached(Refused):
+    """The clock has stood still as often, or as long, as the policy allows."""
+
+
+class LevelUnknown(Refused):
+    """The ladder has no such level."""
+
+    kind = RefusalKind.INVALID
+
+
+class LevelReached(Refused):
+    """The request is at a higher level already."""
+
+
+class LevelNotReached(Refused):
+    """The request is not at that level or above it."""
+
+
+class SelfClosingRefused(Refused):
+    """Who answered does not confirm the answer: the requester does, or somebody else who asks."""
+
+    kind = RefusalKind.FORBIDDEN
+
+
+class OwnReviewRefused(Refused):
+    """Who answered does not review the answer."""
+
+    kind = RefusalKind.FORBIDDEN
+
+
+class CallbackIncomplete(Refused):
+    """A requester who was contacted says whether it is solved, and how satisfied from 1 to 5."""
+
+    kind = RefusalKind.INVALID
+
+
+class CallbackLimitReached(Refused):
+    """The requester was called back too often without an answer."""
+
+
+class AlreadyRated(Refused):
+    """The requester has said something else of this answer already."""
+
+
+class NoReviewOpen(Refused):
+    """Nothing of this request is under review."""
+
+
+class NothingToReopen(Refused):
+    """Only what was answered can be reopened."""
+
+
+class ReopenWindowOver(Refused):
+    """The time in which the request could be reopened is over."""
+
+
+class ReopenLimitReached(Refused):
+    """The request was reopened as often as it may be."""

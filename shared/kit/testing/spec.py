@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from shared.contracts.envelope import Event
-from shared.decider import Asked, Command, Decider, Fact, Needs, Read, Refused, States, To, View
+from shared.decider import Asked, Command, Decider, Due, Fact, Needs, Read, Refused, States, To
 from shared.kit.read_models.model import ReadModel, Row
 
 NOW = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
@@ -56,44 +58,81 @@ class Spec(Generic[C, S]):
     facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict[str, tuple[Fact, ...]])
 
     def given(
-        self, stream: str, *events: Event, at: datetime | None = None, scope: str = ""
+        self,
+        stream: str,
+        *events: Event,
+        at: datetime | None = None,
+        scope: str = "",
+        entered_at: datetime | None = None,
+        by: str = "",
     ) -> Spec[C, S]:
-        """Add facts to a stream; `at` is when they happened (default: the spec's time)."""
+        """Add facts to a stream; `at` is when they happened (default: the spec's time).
+
+        `entered_at` is when that was told (default: at once), `by` whoever did it.
+        """
         before = self.facts.get(stream, ())
-        added = facts_of(
-            stream, *events, scope=scope or self.scope, at=at or self.at, after=len(before)
-        )
+        added = [
+            msgspec.structs.replace(fact, at=entered_at or fact.at, actor=by)
+            for fact in facts_of(
+                stream, *events, scope=scope or self.scope, at=at or self.at, after=len(before)
+            )
+        ]
         return replace(self, facts={**self.facts, stream: (*before, *added)})
 
-    def after(self, *decided: To, at: datetime | None = None) -> Spec[C, S]:
+    def after(
+        self,
+        *decided: To,
+        at: datetime | None = None,
+        entered_at: datetime | None = None,
+        by: str = "",
+    ) -> Spec[C, S]:
         """Add decided events to their streams."""
         spec = self
         for to in decided:
-            spec = spec.given(to.stream, to.event, at=at)
+            spec = spec.given(to.stream, to.event, at=at, entered_at=entered_at, by=by)
         return spec
 
     def when(
-        self, command: C, *, at: datetime | None = None, entered_at: datetime | None = None
+        self,
+        command: C,
+        *,
+        at: datetime | None = None,
+        entered_at: datetime | None = None,
+        by: str = "",
     ) -> Outcome:
         """Decide; `at` is when it happened, `entered_at` when that is told (default: at once)."""
         happened = at or self.at
-        asked = Asked(at=entered_at or happened, occurred_at=happened, scope=self.scope)
+        asked = Asked(
+            at=entered_at or happened, occurred_at=happened, scope=self.scope, resident=by
+        )
         try:
             return Outcome(events=tuple(self._decide(command, asked)))
         except Refused as refusal:
             return Outcome(refusal=refusal)
 
-    def state(self, stream: str) -> S:
-        """Give the decider's state of a stream."""
-        return self._state(stream, self.decider.view)
+    def state(self, stream: str, key: str = "") -> S:
+        """Give the decider's state of a stream, where it is keyed that of a key."""
+        return self._state(Read(stream, self.decider.view, key))
+
+    def timers(self, stream: str) -> Mapping[str, datetime]:
+        """Give the timers of a stream."""
+        assert self.decider.timers is not None
+        return self.decider.timers.due(self.state(stream))
+
+    def fired(self, stream: str, name: str, *, at: datetime | None = None) -> Outcome:
+        """Let a timer of the stream run out, when it is due or later; decide what that means."""
+        timers = self.decider.timers
+        assert timers is not None
+        due_at = self.timers(stream)[name]
+        return self.when(timers.fire(Due(stream, name, due_at)), at=at or due_at)
 
     def _decide(self, command: C, asked: Asked) -> Iterable[To]:
         decider = self.decider
         assert isinstance(command, decider.commands)
         reads: list[Read[Any]] = list(decider.reads(command))
-        state = self.state(decider.target(command))
+        state = self.state(decider.target(command), decider.key(command))
         for _ in range(1 + NEEDS_ROUNDS_MAX):
-            loaded = {(read.stream, read.view.name): self._read(read) for read in reads}
+            loaded = {(read.stream, read.slot): self._state(read) for read in reads}
             try:
                 return decider.decide(command, state, States(loaded), asked)
             except Needs as needs:
@@ -101,13 +140,12 @@ class Spec(Generic[C, S]):
         message = f"decide still needs more after {NEEDS_ROUNDS_MAX} rounds: {reads}"
         raise AssertionError(message)
 
-    def _read(self, read: Read[Any]) -> Any:
-        return self._state(read.stream, read.view)
-
-    def _state(self, stream: str, view: View[Any]) -> Any:
+    def _state(self, read: Read[Any]) -> Any:
+        view = read.view
         state = view.initial
-        for fact in self.facts.get(stream, ()):
-            state = view.evolve(state, fact)
+        for fact in self.facts.get(read.stream, ()):
+            if view.key_of is None or view.key_of(fact) == read.key:
+                state = view.evolve(state, fact)
         return state
 
 

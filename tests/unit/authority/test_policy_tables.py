@@ -14,7 +14,7 @@ from services.deliberation.app import POLICY as DELIBERATION
 from services.deliberation.directory.domain import ROLES
 from services.wishes.app import POLICY as WISHES
 from services.wishes.request.commands import AnswerRequest
-from services.wishes.request.domain import Accepted, Answered, Dispatched, NotReceived, Received
+from services.wishes.request.states import Accepted, Answered, Dispatched, NotReceived, Received
 from shared.authority import (
     GRANTS,
     IDENTITY,

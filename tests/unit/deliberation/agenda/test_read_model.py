@@ -11,6 +11,7 @@ from shared.contracts.wishes import (
     RequestClosed,
     RequestKind,
     RequestReceived,
+    RequestReopened,
     RequestReturned,
     ReturnReason,
     WishesEvent,
@@ -31,6 +32,8 @@ RECEIVED = RequestReceived(
 )
 ACCEPTED = RequestAccepted(request=ID)
 ANSWERED = RequestAnswered(request=ID, unit="unit-1", texts=UUID(int=4))
+CLOSED = RequestClosed(request=ID, reason=CloseReason.ANSWERED)
+REOPENED = RequestReopened(request=ID, round=1, unit="unit-1", texts=UUID(int=5))
 
 
 def matter(*events: WishesEvent, received_at: datetime = NOW) -> Matter:
@@ -71,7 +74,9 @@ def test_a_month_begins_when_it_does_in_the_district(received_at: datetime, mont
     [
         ((ACCEPTED,), "open"),
         ((ACCEPTED, ANSWERED), "answered"),
-        ((ACCEPTED, ANSWERED, RequestClosed(request=ID, reason=CloseReason.ANSWERED)), "closed"),
+        ((ACCEPTED, ANSWERED, CLOSED), "closed"),
+        ((ACCEPTED, ANSWERED, CLOSED, REOPENED), "open"),
+        ((ACCEPTED, ANSWERED, CLOSED, REOPENED, ANSWERED), "answered"),
         ((RequestClosed(request=ID, reason=CloseReason.WITHDRAWN),), "withdrawn"),
         ((RequestReturned(request=ID, reason=ReturnReason.NOT_OURS),), "returned"),
     ],

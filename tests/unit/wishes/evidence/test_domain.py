@@ -20,6 +20,7 @@ from shared.contracts.wishes import (
     RequestClosed,
     RequestKind,
     RequestReceived,
+    RequestReopened,
     RequestReturned,
     ReturnReason,
     WishesEvent,
@@ -75,6 +76,10 @@ def test_a_file_attached_again_changes_nothing_even_after_the_end() -> None:
     spec.when(attach()).then_nothing()
     ended = spec.given(REQUEST, RequestClosed(request=ID, reason=CloseReason.WITHDRAWN))
     ended.when(attach()).then_nothing()
+    reopened = ended.given(
+        REQUEST, RequestReopened(request=ID, round=1, unit="parks", texts=UUID(int=9))
+    )
+    assert reopened.when(attach(2)).refusal is None
 
 
 def test_without_a_request_there_are_no_files() -> None:

@@ -1,12 +1,19 @@
 """Whatever is asked of a request, in whatever order, some things stay true."""
 
+from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wishes.language import UNCATEGORISED
+from services.wishes.language import (
+    UNCATEGORISED,
+    Load,
+    evolve_load,
+    unit_of,
+    workload_stream,
+)
 from services.wishes.request.commands import (
     AcceptRequest,
     AnswerRequest,
@@ -19,9 +26,8 @@ from services.wishes.request.commands import (
     ReturnRequest,
     TransferRequest,
 )
-from services.wishes.request.domain import (
-    REQUEST,
-    TRANSFERS_MAX,
+from services.wishes.request.domain import REQUEST, TRANSFERS_MAX
+from services.wishes.request.states import (
     AwaitingInfo,
     Closed,
     Dispatched,
@@ -137,7 +143,7 @@ def test_the_first_receiver_stays_accountable_and_every_transfer_is_a_hop(
 @given(lives())
 def test_nothing_happens_after_the_end(life: list[RequestCommand]) -> None:
     spec, decided = lived(life)
-    events = [to.event for to in decided]
+    events = [to.event for to in decided if to.stream == STREAM]
     ends = [
         place
         for place, event in enumerate(events)
@@ -146,6 +152,20 @@ def test_nothing_happens_after_the_end(life: list[RequestCommand]) -> None:
 
     assert ends in ([], [len(events) - 1])
     assert isinstance(spec.state(STREAM), Closed | Returned) == bool(ends)
+
+
+@given(lives())
+def test_a_units_load_is_what_it_has(life: list[RequestCommand]) -> None:
+    spec, _ = lived(life)
+    facts = spec.facts.get(workload_stream("elm"), ())
+    loads = Counter[str]()
+    for fact in facts:
+        unit = unit_of(fact)
+        loads[unit] = evolve_load(Load(open=loads[unit]), fact).open
+
+    state = spec.state(STREAM)
+    has = [state.handling.unit] if isinstance(state, Dispatched | AwaitingInfo) else []
+    assert list(loads.elements()) == has
 
 
 @given(lives(), commands)

@@ -1,0 +1,1 @@
+"""What a unit or a level is told, and whether it went out."""

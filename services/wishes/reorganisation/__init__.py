@@ -1,0 +1,1 @@
+"""A unit whose work goes to another one."""

@@ -1,0 +1,1 @@
+"""How many open requests each unit has; here it is only set right."""
