@@ -65,7 +65,7 @@ def _serve(service: Service, settings: ServiceSettings, roles: frozenset[str]) -
     if port is None:
         return 0
     # The lease was lost: nothing of the old epoch may live on, so the process starts anew.
-    _log.info("replica.restarting", port=port)
+    _log.info("replica.restarted", port=port)
     arguments = ["serve", "--roles", ",".join(sorted(roles)), "--http-port", str(port)]
     sys.stdout.flush()
     command = [sys.executable, "-m", f"services.{service.name}", *arguments]

@@ -111,7 +111,7 @@ async def run_projector(service: Service, settings: ServiceSettings) -> int:
         gc.collect()
         gc.freeze()
         write_port(settings, listener)
-        _log.info("projector.serving", service=service.name)
+        _log.info("projector.opened", service=service.name)
         try:
             done, _ = await asyncio.wait({*tasks, serving}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -76,7 +76,7 @@ async def run_replica(
         gc.freeze()
         write_port(settings, listener)
         _log.info(
-            "replica.serving", service=service.name, address=replica.address, roles=sorted(roles)
+            "replica.opened", service=service.name, address=replica.address, roles=sorted(roles)
         )
         try:
             again = await _until_stopped(server, serving, leading)

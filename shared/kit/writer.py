@@ -183,7 +183,7 @@ class Writer:
             except LogUnavailableError as error:
                 self._cache.clear()
                 attempt += 1
-                _log.warning("writer.log_unavailable", error=str(error), attempt=attempt)
+                _log.warning("writer.append_failed", error=str(error), attempt=attempt)
                 if asyncio.get_running_loop().time() > give_up_at:
                     _refuse(items, LOG_AWAY)
                     return
@@ -322,7 +322,7 @@ class Writer:
             else:
                 round_.decided.append((item, decided))
                 return
-        _log.error("writer.needs_unbounded", command=type(item.submission.command).__name__)
+        _log.error("writer.rule_stopped", command=type(item.submission.command).__name__)
         item.tell(Fault("rule_failed", "A rule asked for too much."))
 
     async def _judge(self, item: WaitingHeard, round_: _Round) -> None:

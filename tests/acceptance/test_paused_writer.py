@@ -88,7 +88,7 @@ async def _assert_that_it_starts_anew(ordeal: Ordeal, since: int) -> None:
         return (str(line.get("event")) for line in ordeal.log_lines(FIRST, since))
 
     async def serving() -> bool:
-        return "replica.serving" in events()
+        return "replica.opened" in events()
 
     await eventually(serving, within_s=30)
     await ordeal.start(FIRST)

@@ -123,7 +123,7 @@ def _command(owner: Decider[Any, Any], one: DueTimer) -> Command | None:
     try:
         return owner.timers.fire(one.due)
     except Exception:  # noqa: BLE001 - a rule's bug costs its timer alone
-        _log.exception("timer.fire_raised", stream=one.due.stream, timer=one.due.name)
+        _log.exception("timer.failed", stream=one.due.stream, timer=one.due.name)
         return None
 
 
