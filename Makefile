@@ -16,6 +16,7 @@ INPUT ?=
 ONCE ?=
 TARGET ?=
 INFRA ?=
+ACCEPT ?=
 ARGS ?=
 
 TESTS := $(wildcard tests/unit tests/contract tests/architecture tests/integration tests/acceptance)
@@ -60,6 +61,10 @@ schemas: $(READY) ## Write the JSON Schemas of the published events
 .PHONY: docs
 docs: $(READY) ## Write the reference pages that are made from the code
 	@exec $(BIN)/python -m shared.cli.reference
+
+.PHONY: revisions
+revisions: $(READY) ## Write revisions.lock: ACCEPT="name: reason" takes a change for the same
+	@exec $(BIN)/python -m shared.cli.revisions $(if $(ACCEPT),--accept '$(ACCEPT)')
 
 .PHONY: bench
 bench: $(READY) ## Measure throughput and latency on this machine
