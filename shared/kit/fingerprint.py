@@ -174,7 +174,8 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _label(reached: Reached) -> str:
-    return "lambda" if isinstance(reached.node, ast.Lambda) else reached.name
+    # Where a lambda stands does not count, so it has no name of its own.
+    return "lambda" if isinstance(reached.node, ast.Expr) else reached.name
 
 
 def _text(node: ast.AST) -> str:
