@@ -185,7 +185,7 @@ def fold_hop(key: tuple[Any, ...], row: HopRow | None, fact: Fact) -> HopRow | N
 
 REQUESTS = ReadModel(
     name="requests",
-    revision=2,
+    revision=3,
     row=RequestRow,
     key=("scope", "request"),
     keys=request_keys,
