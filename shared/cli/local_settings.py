@@ -138,6 +138,8 @@ def service_environment(
         "kafka_bootstrap": bootstrap,
         "topic_replication": "1",
         "heartbeat_interval_ms": str(HEARTBEAT_MS),
+        # A demo and a bench send the work of a whole district under one identity.
+        "rate_commands_max": "1000000",
         "issuer": ISSUER,
         "jwks_file": str(places.jwks),
         "internal_secret": secret(places, f"{service}-internal"),

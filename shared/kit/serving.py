@@ -33,6 +33,7 @@ from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
 from shared.kit.http.names import Names
+from shared.kit.http.rates import RateLimits, Rates
 from shared.kit.identity.tokens import TokenVerifier
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.kafka.bus import KafkaBus, KafkaLimits
@@ -291,6 +292,7 @@ def _edge(
             clock=SystemClock(),  # an issuer knows nothing of a site clock that was moved
             audience=settings.audience,
         ),
+        rates=_rates(settings),
         vault=vault,
         ids=TimeOrderedIds(),
         clock=clock,
@@ -303,6 +305,21 @@ def _edge(
             answer_ms_max=int(settings.command_deadline_s * 1000) + 1000,
             after_ms_max=int(settings.position_wait_s * 1000),
         ),
+    )
+
+
+def _rates(settings: ServiceSettings) -> Rates:
+    return Rates(
+        RateLimits(
+            window_s=settings.rate_window_s,
+            commands_max=settings.rate_commands_max,
+            queries_max=settings.rate_queries_max,
+            reveals_window_s=settings.rate_reveals_window_s,
+            reveals_max=settings.rate_reveals_max,
+            integrations=settings.rate_integration_subjects,
+            integration_commands_max=settings.rate_integration_commands_max,
+            callers_max=settings.rate_callers_max,
+        )
     )
 
 

@@ -51,6 +51,17 @@ class ServiceSettings(BaseSettings):
         default=600, ge=1, description="the same for `fresh` actions"
     )
 
+    rate_window_s: int = Field(default=10, ge=1, le=3600)
+    rate_commands_max: int = Field(default=10_000, ge=1, description="per identity and window")
+    rate_queries_max: int = Field(default=5_000, ge=1, description="per identity and window")
+    rate_reveals_window_s: int = Field(default=60, ge=1, le=3600)
+    rate_reveals_max: int = Field(default=300, ge=1, description="per identity and its window")
+    rate_integration_subjects: frozenset[str] = Field(
+        default=frozenset(), description="the `sub` of other systems, as a JSON list"
+    )
+    rate_integration_commands_max: int = Field(default=50_000, ge=1)
+    rate_callers_max: int = Field(default=10_000, ge=1, description="windows kept in memory")
+
     internal_secret: SecretStr = Field(description="shared by the replicas of this service")
     names_url: str = Field(default="", description="the directory; empty: pseudonyms are shown")
     names_secret: SecretStr = Field(

@@ -152,12 +152,14 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
         search_residents,
         action="search_residents",
         summary="Search residents by name or phone",
+        reveals=True,
     )
     found.query(
         "/districts/{scope}/residents/{resident}",
         get_resident,
         action="read_resident_texts",
         summary="Reveal a resident",
+        reveals=True,
     )
 
 

@@ -260,12 +260,14 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
         search_requests,
         action="search_requests",
         summary="Search requests by their texts",
+        reveals=True,
     )
     found.query(
         "/communities/{scope}/requests/{request}/texts",
         get_request_texts,
         action="read_request_texts",
         summary="Reveal a request's texts",
+        reveals=True,
     )
 
 

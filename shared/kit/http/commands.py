@@ -24,9 +24,10 @@ from shared.kit.http.bodies import TimedBody
 from shared.kit.http.edge import Edge, Sealer
 from shared.kit.http.problems import PathNotFound, problem_responses
 from shared.kit.http.queries import AFTER_TEXT, SECURITY, query_route
+from shared.kit.http.rates import Kind
 from shared.kit.http.requests import (
     KEY_CHARS_MAX,
-    authenticate,
+    admit,
     command_headers,
     headers_of,
     parse_body,
@@ -88,7 +89,7 @@ class CommandEndpoint(Generic[B]):
         """Answer one POST; what goes wrong is raised and answered by the problem handlers."""
         edge = self._edge
         headers = headers_of(scope)
-        caller = authenticate(edge, headers)
+        caller = await admit(edge, headers, Kind.COMMANDS)
         path = path_values(scope)
         require_json(headers)
         asked = command_headers(headers)
@@ -130,7 +131,7 @@ def command_route(
         description=(action.__doc__ or "").strip(),
         operation_id=_operation_id(action),
         response_model=CommandAnswer,
-        responses=problem_responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
+        responses=problem_responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503),
         openapi_extra=SECURITY,
         response_description="The command is stored, or it was already so (`events` is 0).",
     )
@@ -173,12 +174,14 @@ class Routes:
         action: str,
         summary: str,
         versioned: bool = False,
+        reveals: bool = False,
     ) -> None:
         """Add a GET whose caller must be allowed `action` on the path's scope.
 
         `handler` has a FastAPI signature (`Paging`, `Reading` and queries among its parameters)
         and a return annotation, which documents the answer. `versioned`: the answer has a
-        `version`, which becomes its ETag; If-None-Match is then honoured.
+        `version`, which becomes its ETag; If-None-Match is then honoured. `reveals`: it opens
+        personal texts, so it is counted with those.
         """
         self.routes.append(
             query_route(
@@ -188,6 +191,7 @@ class Routes:
                 action=action,
                 summary=summary,
                 versioned=versioned,
+                reveals=reveals,
             )
         )
 

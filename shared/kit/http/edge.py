@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from shared.kit.http.rates import Rates
 from shared.kit.identity.tokens import TokenVerifier
 from shared.kit.ports import Clock, Ids, Secret
 from shared.kit.position import Position
@@ -60,6 +61,7 @@ class Edge:
     authorise_read: Callable[[str, str, Caller], Awaitable[str | None]]
     wait_for: Callable[[Position], Awaitable[None]]
     tokens: TokenVerifier
+    rates: Rates
     vault: Sealer
     ids: Ids
     clock: Clock

@@ -25,6 +25,7 @@ _INTERNAL_PREFIX: Final = "/internal/"  # a replica's request, forwarded with it
 UPLOAD_ENDING: Final = "/attachments"  # a body that is a file; `Routes.upload` demands it
 _INTERNAL_GROWTH: Final = 2  # sealed texts travel as base64, a third longer, beside new fields
 _SERVER_ERROR: Final = 500
+_REJECTIONS: Final = {"rate_limited": "rate", "authority_stale": "authority_stale"}
 _OPEN_PREFIXES: Final = ("/health/", "/metrics")  # answered even when there is too much to do
 
 
@@ -150,6 +151,8 @@ class EdgeMiddleware:
             duration = self._metrics.http_request_duration_seconds
             series = self._series[key] = duration.labels(method, route, f"{key[2]}xx")
         series.observe(seconds)
+        if method == "POST" and (reason := _REJECTIONS.get(exchange.context.code)):
+            self._metrics.commands_rejected.labels(reason).inc()
         self._end_span(exchange, method, route, seconds)
         log.info(
             "http.answered",

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from shared.kit.http.edge import Edge
 from shared.kit.http.problems import problem_responses
-from shared.kit.http.requests import authenticate, headers_of, path_values, wait_after
+from shared.kit.http.rates import Kind
+from shared.kit.http.requests import admit, headers_of, path_values, wait_after
 from shared.kit.http.routing import FeatureRoute
 from shared.kit.submission import Caller
 from shared.kit.vault.texts import TextHasNul
@@ -49,6 +50,7 @@ def query_route(
     action: str,
     summary: str,
     versioned: bool,
+    reveals: bool,
 ) -> FeatureRoute:
     """Make a GET route; the checks run before any of the handler's own parameters is read."""
     if not inspect.iscoroutinefunction(handler):
@@ -56,6 +58,7 @@ def query_route(
     answer = inspect.signature(handler, eval_str=True).return_annotation
     if not (inspect.isclass(answer) and issubclass(answer, BaseModel)):
         raise TypeError(f"the handler of {path} must say which pydantic model it gives")
+    kind = Kind.REVEALS if reveals else Kind.QUERIES
     return FeatureRoute(
         path,
         _answering(handler, versioned=versioned),
@@ -64,14 +67,14 @@ def query_route(
         summary=summary,
         operation_id=_operation_id(handler),
         response_model=answer,
-        responses=problem_responses(400, 401, 403, 404, 422, 503),
-        dependencies=[Depends(query_guard(edge, action))],
+        responses=problem_responses(400, 401, 403, 404, 422, 429, 503),
+        dependencies=[Depends(query_guard(edge, action, kind))],
         openapi_extra=SECURITY,
     )
 
 
-def query_guard(edge: Edge, action: str) -> Callable[..., Awaitable[None]]:
-    """Give what authenticates and authorises a GET before anything else of it is read."""
+def query_guard(edge: Edge, action: str, kind: Kind) -> Callable[..., Awaitable[None]]:
+    """Give what authenticates, counts and authorises a GET before anything else of it is read."""
 
     async def guard(
         request: Request,
@@ -79,7 +82,7 @@ def query_guard(edge: Edge, action: str) -> Callable[..., Awaitable[None]]:
         cogov_after: Annotated[str | None, Header(description=AFTER_TEXT)] = None,  # noqa: ARG001
     ) -> None:
         headers = headers_of(request.scope)
-        caller = authenticate(edge, headers)
+        caller = await admit(edge, headers, kind)
         path_values(request.scope)
         if b"%00" in request.scope["query_string"]:
             raise TextHasNul

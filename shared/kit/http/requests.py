@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope
 
 from shared.kit.http.edge import Edge
 from shared.kit.http.problems import PathNotFound, Problem, request_invalid
+from shared.kit.http.rates import Kind
 from shared.kit.position import PositionInvalidError, parse_token
 from shared.kit.submission import Caller
 from shared.kit.vault.texts import TextHasNul
@@ -41,9 +42,11 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
-def authenticate(edge: Edge, headers: Mapping[bytes, bytes]) -> Caller:
-    """Give the identity behind the request's token; raise a TokenRefusedError."""
-    return edge.tokens.verify_header(headers.get(b"authorization", b"").decode("latin-1"))
+async def admit(edge: Edge, headers: Mapping[bytes, bytes], kind: Kind) -> Caller:
+    """Give the identity behind the request's token, counted; raise what refuses either."""
+    caller = edge.tokens.verify_header(headers.get(b"authorization", b"").decode("latin-1"))
+    edge.rates.count(caller, kind)
+    return caller
 
 
 def command_headers(headers: Mapping[bytes, bytes]) -> CommandHeaders:

@@ -26,9 +26,10 @@ from shared.kit.http.edge import Edge
 from shared.kit.http.middleware import UPLOAD_ENDING
 from shared.kit.http.problems import Problem, problem_responses, request_invalid
 from shared.kit.http.queries import SECURITY, query_guard
+from shared.kit.http.rates import Kind
 from shared.kit.http.requests import (
     KEY_CHARS_MAX,
-    authenticate,
+    admit,
     command_headers,
     headers_of,
     media_type_of,
@@ -98,7 +99,7 @@ class UploadEndpoint(Generic[P]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         edge, headers = self._edge, headers_of(scope)
-        caller = authenticate(edge, headers)
+        caller = await admit(edge, headers, Kind.COMMANDS)
         path = path_values(scope)
         require_unencoded(headers)
         asked = command_headers(headers)
@@ -164,7 +165,7 @@ def upload_route(
         description=(action.__doc__ or "").strip(),
         operation_id=name[0].lower() + name[1:],
         response_model=CommandAnswer,
-        responses=problem_responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 503),
+        responses=problem_responses(400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 503),
         openapi_extra={**SECURITY, **_BODY},
         response_description="The file is stored, and so is the command.",
     )
@@ -199,8 +200,8 @@ def download_route(
         summary=summary,
         operation_id=first + "".join(word.capitalize() for word in rest),
         response_class=Response,
-        responses=problem_responses(400, 401, 403, 404, 422, 503),
-        dependencies=[Depends(query_guard(edge, action))],
+        responses=problem_responses(400, 401, 403, 404, 422, 429, 503),
+        dependencies=[Depends(query_guard(edge, action, Kind.REVEALS))],
         openapi_extra=SECURITY,
     )
 

@@ -16,6 +16,7 @@ from shared.kit.http.application import create_app
 from shared.kit.http.commands import Draft, Routes
 from shared.kit.http.edge import Edge, Limits
 from shared.kit.http.queries import Reading
+from shared.kit.http.rates import RateLimits, Rates
 from shared.kit.http.uploads import Download, Upload
 from shared.kit.identity.development_issuer import ISSUER
 from shared.kit.identity.tokens import TokenVerifier
@@ -56,6 +57,7 @@ class Board:
             tokens=TokenVerifier(
                 issuer=ISSUER, jwks=self.ports.issuer.jwks(), clock=self.ports.clock
             ),
+            rates=Rates(RateLimits()),
             vault=PlainVault(),
             ids=CountingIds(),
             clock=self.ports.clock,

@@ -21,6 +21,7 @@ from services.wishes.request.commands import (
 from shared.contracts.wishes import RequestKind
 from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
+from shared.kit.http.rates import RateLimits, Rates
 from shared.kit.identity.development_issuer import ISSUER
 from shared.kit.identity.tokens import TokenVerifier
 from shared.kit.observability.metrics import Metrics
@@ -55,6 +56,7 @@ class Desk:
             tokens=TokenVerifier(
                 issuer=ISSUER, jwks=self.ports.issuer.jwks(), clock=self.ports.clock
             ),
+            rates=Rates(RateLimits()),
             vault=PlainVault(),
             ids=ids,
             clock=self.ports.clock,
