@@ -105,11 +105,12 @@ def routes(rooms: Rooms) -> Routes:
         action=LinkAccount,
         summary="Link an account to a resident",
     )
-    _add_queries(found, rooms)
+    _add_search(found, rooms)
+    _add_reveal(found, rooms)
     return found
 
 
-def _add_queries(found: Routes, rooms: Rooms) -> None:
+def _add_search(found: Routes, rooms: Rooms) -> None:
     async def search_residents(
         text: Annotated[str, Query(min_length=1, max_length=QUERY_CHARS_MAX)], reader: Reading
     ) -> FoundAnswer:
@@ -127,6 +128,16 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
         ]
         return FoundAnswer(items=sorted(items, key=lambda item: item.name))
 
+    found.query(
+        "/districts/{scope}/residents/search",
+        search_residents,
+        action="search_residents",
+        summary="Search residents by name or phone",
+        reveals=True,
+    )
+
+
+def _add_reveal(found: Routes, rooms: Rooms) -> None:
     async def get_resident(
         resident: UUID,
         purpose: Annotated[Literal["handling", "contact", "correction", "supervision"], Query()],
@@ -147,13 +158,6 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
             texts=revealed[row.texts],
         )
 
-    found.query(
-        "/districts/{scope}/residents/search",
-        search_residents,
-        action="search_residents",
-        summary="Search residents by name or phone",
-        reveals=True,
-    )
     found.query(
         "/districts/{scope}/residents/{resident}",
         get_resident,

@@ -42,7 +42,7 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
-async def admit(edge: Edge, headers: Mapping[bytes, bytes], kind: Kind) -> Caller:
+def admit(edge: Edge, headers: Mapping[bytes, bytes], kind: Kind) -> Caller:
     """Give the identity behind the request's token, counted; raise what refuses either."""
     caller = edge.tokens.verify_header(headers.get(b"authorization", b"").decode("latin-1"))
     edge.rates.count(caller, kind)
