@@ -35,6 +35,7 @@ from services.wishes.request.domain import REQUEST
 from services.wishes.request.handing_on import HANDING_ON
 from services.wishes.request.read_model import HOPS, REQUESTS
 from services.wishes.request.reading import SEARCHABLE as REQUEST_TEXTS
+from services.wishes.request.timing_model import CALLBACKS, DEADLINES, ESCALATIONS
 from services.wishes.workload import api as workload_api
 from services.wishes.workload.domain import ACCESS as WORKLOAD_ACCESS
 from services.wishes.workload.domain import UNIT_WORKLOAD
@@ -107,7 +108,7 @@ SERVICE = Service(
         TERMS,
         WORKING_DAYS_IN_FORCE,
     ),
-    read_models=(REQUESTS, HOPS, EVIDENCE_FILES),
+    read_models=(REQUESTS, HOPS, DEADLINES, ESCALATIONS, CALLBACKS, EVIDENCE_FILES),
     searchable=REQUEST_TEXTS,
     rules=(HANDING_ON, NOTICES),
     guard=DirectoryGuard(POLICY),

@@ -148,6 +148,7 @@ class DeadlineSet(WishesEvent):
     remind_at: datetime
     ladder: tuple[Rung, ...]
     provisional: bool = False
+    priority: Priority = Priority.NORMAL
 
 
 class ClockPaused(WishesEvent):
@@ -249,6 +250,7 @@ class RequestAnswered(WishesEvent):
     unit: str
     texts: UUID
     dated: bool = True
+    round: int = 0
 
 
 class RequestClosed(WishesEvent):
@@ -260,6 +262,7 @@ class RequestClosed(WishesEvent):
     request: UUID
     reason: CloseReason
     unconfirmed: bool = False
+    round: int = 0
 
 
 class ConfirmationAwaited(WishesEvent):

@@ -77,7 +77,7 @@ def decide_confirmation(
         case CloseUnconfirmed(), Answered(confirmation=confirmation):
             if confirmation is None:
                 return None
-            return closed(command.request, CloseReason.ANSWERED, unconfirmed=True)
+            return closed(command.request, state.file, CloseReason.ANSWERED, unconfirmed=True)
         case ScheduleCallback() | CloseUnconfirmed(), _:
             return None
         case RecordCallback(), Answered(answer=answer) | Closed(answer=Answer() as answer):
@@ -125,9 +125,13 @@ def review_opened(request: str, file: File, said: Said, states: States) -> Revie
     return ReviewOpened(request=UUID(request), round=file.round, reason=reason)
 
 
-def closed(request: str, reason: CloseReason, *, unconfirmed: bool = False) -> RequestClosed:
+def closed(
+    request: str, file: File, reason: CloseReason, *, unconfirmed: bool = False
+) -> RequestClosed:
     """Close a request."""
-    return RequestClosed(request=UUID(request), reason=reason, unconfirmed=unconfirmed)
+    return RequestClosed(
+        request=UUID(request), reason=reason, unconfirmed=unconfirmed, round=file.round
+    )
 
 
 def by_who_answered(asked: Asked, answer: Answer) -> bool:

@@ -127,7 +127,7 @@ def _said(
 ) -> Iterator[WishesEvent]:
     """What the requester said ends the request, unless it had ended by itself."""
     if isinstance(state, Answered):
-        yield closed(request, CloseReason.ANSWERED)
+        yield closed(request, state.file, CloseReason.ANSWERED)
     review = review_opened(request, state.file, said, states)
     if review is not None:
         yield review

@@ -110,6 +110,7 @@ def deadline_set(
         remind_at=calendar.half_after(asked.at, days),
         ladder=ladder,
         provisional=not calendar.covers(asked.occurred_at, max(due_at, ladder[-1].at)),
+        priority=file.priority,
     )
 
 

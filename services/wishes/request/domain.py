@@ -73,7 +73,6 @@ from shared.contracts.wishes import (
     InfoGiven,
     RequestAccepted,
     RequestAnswered,
-    RequestClosed,
     RequestDispatched,
     RequestKind,
     RequestReceived,
@@ -158,7 +157,7 @@ def _at_the_desk(command: HandlingCommand, state: Received | Accepted) -> Wishes
         case GiveInfo(), _:
             raise refusals.NoInfoAwaited
         case CloseRequest(), _:
-            return _withdrawn(command)
+            return _withdrawn(command, state.file)
 
 
 def _with_a_unit(command: HandlingCommand, state: Dispatched | AwaitingInfo) -> WishesEvent | None:
@@ -187,9 +186,9 @@ def _with_a_unit(command: HandlingCommand, state: Dispatched | AwaitingInfo) -> 
         case GiveInfo(), Dispatched():
             raise refusals.NoInfoAwaited
         case AnswerRequest(), _:
-            return _answered(command, state.handling)
+            return _answered(command, state)
         case CloseRequest(), _:
-            return _withdrawn(command)
+            return _withdrawn(command, state.file)
 
 
 def _after_the_answer(
@@ -207,7 +206,7 @@ def _after_the_answer(
         case CloseRequest(reason=CloseReason.ANSWERED as reason):
             if by_who_answered(asked, state.answer):
                 raise refusals.SelfClosingRefused
-            return closed(command.request, reason)
+            return closed(command.request, state.file, reason)
         case (
             DispatchRequest()
             | TransferRequest()
@@ -279,24 +278,29 @@ def _answered_on_the_spot(command: AnswerRequest, file: File) -> WishesEvent:
         raise refusals.RequestNotDispatched
     if not command.unit:
         raise refusals.UnitMissing
-    return _answer(command, command.unit)
+    return _answer(command, command.unit, file)
 
 
-def _answered(command: AnswerRequest, handling: Handling) -> WishesEvent:
-    if command.unit not in ("", handling.unit):
+def _answered(command: AnswerRequest, state: Dispatched | AwaitingInfo) -> WishesEvent:
+    if command.unit not in ("", state.handling.unit):
         raise refusals.NotHandlingUnit
-    return _answer(command, handling.unit)
+    return _answer(command, state.handling.unit, state.file)
 
 
-def _answer(command: AnswerRequest, unit: str) -> WishesEvent:
-    request, texts = UUID(command.request), UUID(command.texts)
-    return RequestAnswered(request=request, unit=unit, texts=texts, dated=command.dated)
+def _answer(command: AnswerRequest, unit: str, file: File) -> WishesEvent:
+    return RequestAnswered(
+        request=UUID(command.request),
+        unit=unit,
+        texts=UUID(command.texts),
+        dated=command.dated,
+        round=file.round,
+    )
 
 
-def _withdrawn(command: CloseRequest) -> WishesEvent:
+def _withdrawn(command: CloseRequest, file: File) -> WishesEvent:
     if command.reason is not CloseReason.WITHDRAWN:
         raise refusals.RequestNotAnswered
-    return RequestClosed(request=UUID(command.request), reason=command.reason)
+    return closed(command.request, file, command.reason)
 
 
 def _reads(command: RequestCommand) -> Sequence[Read[Any]]:

@@ -51,7 +51,8 @@ async def find_request(tables: Tables, scope: str, request: str) -> RequestRow |
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
                r.question_texts, r.info_texts, r.ended_at, r.end_reason,
-               r.received_by, r.answered_by
+               r.received_by, r.answered_by, r.priority, r.round, r.reopened_at,
+               r.reopening_texts
         FROM {requests} AS r
         WHERE r.scope = $1 AND r.request = $2
         """,
@@ -93,7 +94,8 @@ async def list_requests(
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
                r.question_texts, r.info_texts, r.ended_at, r.end_reason,
-               r.received_by, r.answered_by
+               r.received_by, r.answered_by, r.priority, r.round, r.reopened_at,
+               r.reopening_texts
         FROM {requests} AS r
         WHERE r.scope = $1
           AND ($2::text IS NULL OR r.state = $2)
@@ -125,11 +127,12 @@ async def find_by_texts(tables: Tables, scope: str, records: list[UUID]) -> list
                r.texts, r.state, r.received_at, r.version, r.unit, r.accountable, r.hops,
                r.accepted_at, r.dispatched_at, r.answered_at, r.answer_dated, r.answer_texts,
                r.question_texts, r.info_texts, r.ended_at, r.end_reason,
-               r.received_by, r.answered_by
+               r.received_by, r.answered_by, r.priority, r.round, r.reopened_at,
+               r.reopening_texts
         FROM {requests} AS r
         WHERE r.scope = $1
           AND (r.texts = ANY ($2::uuid[]) OR r.info_texts = ANY ($2::uuid[])
-               OR r.answer_texts = ANY ($2::uuid[]))
+               OR r.answer_texts = ANY ($2::uuid[]) OR r.reopening_texts = ANY ($2::uuid[]))
         ORDER BY r.received_at DESC, r.request DESC
         """,
         scope,

@@ -9,15 +9,27 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from shared.contracts.wishes import (
+    CallbackDue,
+    CallbackRecorded,
+    ClockPaused,
+    ClockResumed,
+    ConfirmationAwaited,
+    DeadlineSet,
     InfoAsked,
     InfoGiven,
     RequestAccepted,
     RequestAnswered,
     RequestClosed,
+    RequestDeescalated,
     RequestDispatched,
+    RequestEscalated,
     RequestReceived,
+    RequestReminded,
+    RequestReopened,
     RequestReturned,
     RequestTransferred,
+    ReviewConcluded,
+    ReviewOpened,
 )
 from shared.decider import Fact
 from shared.kit.read_models.model import ReadModel, Row
@@ -29,6 +41,7 @@ class RequestRow(Row):
     `unit` has it, `accountable` had it first; both are empty before the dispatch. `answer_dated`
     false: the answer's day is not known, so no time to answer can be told. `end_reason` says why
     it was returned or how it was closed, at `ended_at`. `…_by` are the residents who entered it.
+    `round` counts the reopenings; a reopened request has no answer again, its age goes on.
     """
 
     scope: str
@@ -56,6 +69,10 @@ class RequestRow(Row):
     end_reason: str = ""
     received_by: str = ""
     answered_by: str = ""
+    priority: str = "normal"
+    round: int = 0
+    reopened_at: datetime | None = None
+    reopening_texts: UUID | None = None
 
 
 class HopRow(Row):
@@ -83,6 +100,21 @@ RequestFact = (
     | InfoGiven
     | RequestAnswered
     | RequestClosed
+    | RequestReopened
+)
+# Nothing of a case file but its version, which an If-Match speaks of.
+BESIDE = (
+    DeadlineSet,
+    ClockPaused,
+    ClockResumed,
+    RequestReminded,
+    RequestEscalated,
+    RequestDeescalated,
+    ConfirmationAwaited,
+    CallbackDue,
+    CallbackRecorded,
+    ReviewOpened,
+    ReviewConcluded,
 )
 
 
@@ -96,9 +128,10 @@ def fold_request(_key: tuple[Any, ...], row: RequestRow | None, fact: Fact) -> R
     event = fact.event
     if row is None:
         return _received(event, fact) if isinstance(event, RequestReceived) else None
-    if fact.version <= row.version or not isinstance(event, RequestFact):
+    if fact.version <= row.version:
         return row
-    return replace(_moved(row, event, fact), version=fact.version)
+    moved = _moved(row, event, fact) if isinstance(event, RequestFact) else row
+    return replace(moved, version=fact.version)
 
 
 def _received(event: RequestReceived, fact: Fact) -> RequestRow:
@@ -123,8 +156,8 @@ def _moved(  # noqa: PLR0911 - a table, an arm per event
 ) -> RequestRow:
     at = fact.occurred_at
     match event:
-        case RequestAccepted():
-            return replace(row, state="accepted", accepted_at=at)
+        case RequestAccepted(priority=priority):
+            return replace(row, state="accepted", accepted_at=at, priority=priority.value)
         case RequestReturned(reason=reason):
             return replace(row, state="returned", ended_at=at, end_reason=reason.value)
         case RequestDispatched(unit=unit):
@@ -145,8 +178,27 @@ def _moved(  # noqa: PLR0911 - a table, an arm per event
                 answer_texts=texts,
                 answered_by=fact.actor,
             )
-        case RequestClosed(reason=reason):
-            return replace(row, state="closed", ended_at=at, end_reason=reason.value)
+        case RequestClosed(reason=reason, unconfirmed=unconfirmed):
+            why = "unconfirmed" if unconfirmed else reason.value
+            return replace(row, state="closed", ended_at=at, end_reason=why)
+        case RequestReopened(round=number, texts=texts):
+            return _reopened(row, number, texts, at)
+
+
+def _reopened(row: RequestRow, number: int, texts: UUID, at: datetime) -> RequestRow:
+    return replace(
+        row,
+        state="dispatched",
+        round=number,
+        reopened_at=at,
+        reopening_texts=texts,
+        accountable=row.accountable or row.unit,
+        answered_at=None,
+        answer_dated=True,
+        answered_by="",
+        ended_at=None,
+        end_reason="",
+    )
 
 
 def hop_keys(fact: Fact) -> tuple[tuple[Any, ...], ...]:
@@ -200,8 +252,10 @@ REQUESTS = ReadModel(
         InfoGiven,
         RequestAnswered,
         RequestClosed,
+        RequestReopened,
+        *BESIDE,
     ),
-    indexes=(("scope", "received_at", "request"),),
+    indexes=(("scope", "received_at", "request"), ("scope", "unit", "request")),
 )
 HOPS = ReadModel(
     name="request_hops",

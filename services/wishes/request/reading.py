@@ -21,7 +21,24 @@ from services.wishes.request.queries import (
 )
 from services.wishes.request.read_model import HopRow, RequestRow
 from services.wishes.request.refusals import RequestNotFound
-from shared.contracts.wishes import InfoGiven, RequestAnswered, RequestReceived
+from services.wishes.request.timing_queries import (
+    Callbacks,
+    Timing,
+    count_callbacks,
+    count_timing,
+)
+from services.wishes.request.timing_reading import (
+    RateAnswer,
+    SatisfactionAnswer,
+    TimesAnswer,
+    TimingAnswer,
+    add_owed,
+    rates,
+    satisfaction,
+    times_of,
+    timing,
+)
+from shared.contracts.wishes import InfoGiven, RequestAnswered, RequestReceived, RequestReopened
 from shared.kit.http.commands import Routes
 from shared.kit.http.pages import Page, Paging
 from shared.kit.http.queries import Reading
@@ -30,11 +47,12 @@ from shared.kit.vault import Access, Purpose, Searchable
 from shared.kit.vault.search import QUERY_CHARS_MAX
 
 TOP = 10
-SEARCHED_FIELDS = ("subject", "text", "info", "answer")
+SEARCHED_FIELDS = ("subject", "text", "info", "answer", "reopening")
 SEARCHABLE = (
     Searchable(RequestReceived, lambda event: event.texts, ("subject", "text")),
     Searchable(InfoGiven, lambda event: event.texts, ("info",)),
     Searchable(RequestAnswered, lambda event: event.texts, ("answer",)),
+    Searchable(RequestReopened, lambda event: event.texts, ("reopening",)),
 )
 Filter = Annotated[str | None, Query(min_length=1, max_length=200)]
 
@@ -68,6 +86,9 @@ class RequestAnswer(BaseModel):
     answer_dated: bool
     ended_at: AwareDatetime | None
     end_reason: str
+    priority: str
+    round: int
+    reopened_at: AwareDatetime | None
     version: int
 
 
@@ -84,6 +105,7 @@ class CaseAnswer(RequestAnswer):
     stays: list[HopAnswer]
     received_by: PersonAnswer | None
     answered_by: PersonAnswer | None
+    times: TimesAnswer
 
 
 class TextsAnswer(BaseModel):
@@ -94,21 +116,13 @@ class TextsAnswer(BaseModel):
     question: dict[str, str]
     info: dict[str, str]
     answer: dict[str, str]
+    reopening: dict[str, str]
 
 
 class FoundAnswer(BaseModel):
     """All requests that were found, the latest received first; the texts are asked for apart."""
 
     items: list[RequestAnswer]
-
-
-class RateAnswer(BaseModel):
-    """A rate by call-back: how many are due, were asked, answered, and said yes."""
-
-    due: int
-    asked: int
-    answered: int
-    yes: int
 
 
 class DaysAnswer(BaseModel):
@@ -154,12 +168,15 @@ class FiguresAnswer(BaseModel):
     contacted: RateAnswer
     solved: RateAnswer
     satisfied: RateAnswer
+    timing: TimingAnswer
+    satisfaction: SatisfactionAnswer
 
 
 def add_queries(found: Routes, rooms: Rooms) -> None:
     """Add the GETs of requests."""
     # Before the case files: `figures` and `search` stand where their ids do.
     _add_figures(found, rooms)
+    add_owed(found, rooms)
     _add_texts(found, rooms)
     _add_lists(found, rooms)
 
@@ -217,8 +234,12 @@ def _add_lists(found: Routes, rooms: Rooms) -> None:
 def _add_figures(found: Routes, rooms: Rooms) -> None:
     async def get_figures(reader: Reading) -> FiguresAnswer:
         """Count a community's requests, each figure with its denominator."""
-        now = rooms.edge.clock.now()
-        return _figures(await figures(rooms.tables, reader.scope, now=now, top=TOP))
+        now, tables, scope = rooms.edge.clock.now(), rooms.tables, reader.scope
+        return _figures(
+            await figures(tables, scope, now=now, top=TOP),
+            await count_timing(tables, scope, now=now, top=TOP),
+            await count_callbacks(tables, scope),
+        )
 
     found.query(
         "/communities/{scope}/requests/figures",
@@ -234,7 +255,7 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
         row = await find_request(rooms.tables, reader.scope, str(request))
         if row is None:
             raise RequestNotFound
-        others = (row.question_texts, row.info_texts, row.answer_texts)
+        others = (row.question_texts, row.info_texts, row.answer_texts, row.reopening_texts)
         records = [row.texts, *(one for one in others if one)]
         access = Access(Purpose.HANDLING, reader.caller, reader.scope)
         revealed = await rooms.vault.reveal(records, access)
@@ -244,6 +265,7 @@ def _add_texts(found: Routes, rooms: Rooms) -> None:
             question=revealed[row.question_texts] if row.question_texts else {},
             info=revealed[row.info_texts] if row.info_texts else {},
             answer=revealed[row.answer_texts] if row.answer_texts else {},
+            reopening=revealed[row.reopening_texts] if row.reopening_texts else {},
         )
 
     async def search_requests(
@@ -279,6 +301,7 @@ async def _case(rooms: Rooms, row: RequestRow) -> CaseAnswer:
         stays=[_hop(hop) for hop in hops],
         received_by=_person(row.received_by, names),
         answered_by=_person(row.answered_by, names),
+        times=await times_of(rooms, row.scope, row.request),
     )
 
 
@@ -304,9 +327,7 @@ def _hop(row: HopRow) -> HopAnswer:
     )
 
 
-def _figures(found: Figures) -> FiguresAnswer:
-    # No call-backs exist yet: nobody was asked, so there is no rate, and none is invented.
-    nobody = RateAnswer(due=found.answered, asked=0, answered=0, yes=0)
+def _figures(found: Figures, clocks: Timing, callbacks: Callbacks) -> FiguresAnswer:
     return FiguresAnswer(
         received=found.received,
         accepted=found.accepted,
@@ -321,9 +342,9 @@ def _figures(found: Figures) -> FiguresAnswer:
         open_ageing=_bands(found.open_ageing),
         busiest_categories=_counts(found.categories),
         busiest_areas=_counts(found.areas),
-        contacted=nobody,
-        solved=nobody,
-        satisfied=nobody,
+        timing=timing(clocks),
+        satisfaction=satisfaction(callbacks),
+        **rates(callbacks),
     )
 
 

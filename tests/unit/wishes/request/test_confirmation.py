@@ -263,7 +263,7 @@ def test_a_closed_request_is_reopened_with_its_unit_its_age_and_a_new_deadline()
     again = done(reopened, replace(ANSWER, texts=str(UUID(int=7))), by=HANDLER)
     again.when(LOW).then(
         To(STREAM, recorded(LOW, 1)),
-        To(STREAM, RequestClosed(request=ID, reason=CloseReason.ANSWERED)),
+        To(STREAM, RequestClosed(request=ID, reason=CloseReason.ANSWERED, round=1)),
         To(STREAM, ReviewOpened(request=ID, round=1, reason=ReviewReason.LOW_RATING)),
     )
 

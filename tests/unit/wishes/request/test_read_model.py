@@ -176,5 +176,7 @@ def test_the_rows_can_be_tables() -> None:
         "question_texts",
         "info_texts",
         "ended_at",
+        "reopened_at",
+        "reopening_texts",
     }
     assert {column.name for column in columns(HOPS) if column.nullable} == {"until_at"}
