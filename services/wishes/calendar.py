@@ -35,10 +35,10 @@ _SATURDAY: Final = 5
 
 
 class Year(msgspec.Struct, frozen=True, kw_only=True):
-    """How one year differs from plain weeks."""
+    """How one year differs from plain weeks, in order: a stored state is compared as text."""
 
-    days_off: frozenset[date] = frozenset()
-    working_weekends: frozenset[date] = frozenset()
+    days_off: tuple[date, ...] = ()
+    working_weekends: tuple[date, ...] = ()
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,10 +66,7 @@ def evolve_working_days(state: WorkingDays, fact: Fact) -> WorkingDays:
     """Follow the district's working days."""
     match fact.event:
         case WorkingDaysAdopted() as event:
-            year = Year(
-                days_off=frozenset(event.days_off),
-                working_weekends=frozenset(event.working_weekends),
-            )
+            year = Year(days_off=event.days_off, working_weekends=event.working_weekends)
             return WorkingDays(
                 version=event.version,
                 calendar=Calendar(years={**state.calendar.years, event.year: year}),

@@ -135,7 +135,7 @@ class _Demo:
 
     async def _play(self, district: District, messages: Path, table: CategoryTable) -> _Played:
         settings = all_settings(district.places.root)
-        self._say("setting up the directory and the category policy")
+        self._say("setting up the directory, the categories and the deadlines")
         replayed = await open_community(district, COMMUNITY, table)
         self._say(f"entering {messages}")
         order = ImportOrder(
@@ -148,7 +148,7 @@ class _Demo:
             report = await enter_messages(api, order, self._console)
         tell_report(report, messages, self._console, self._errors)
         if replayed and report.nothing_changed:
-            self._console.print("the directory and the category policy were there already, too")
+            self._console.print("the directory and the policies were there already, too")
         self._say("waiting until everything is heard and projected")
         await wait_for_no_lag(settings, timeout_s=_PROJECTED_TIMEOUT_S)
         await self._show(district)

@@ -15,8 +15,9 @@ import typer
 from shared.cli.bootstrap import BootstrapFailedError
 from shared.cli.categories import CategoriesBrokenError, PolicyLateError
 from shared.cli.client import ApiUnavailableError, RefusedByApiError
-from shared.cli.commands import demo, importing, looking, models, operating, running
+from shared.cli.commands import adopting, demo, importing, looking, models, operating, running
 from shared.cli.connections import NotConfiguredError, NotNowError
+from shared.cli.deadlines import YearUnknownError
 from shared.cli.topics import KafkaAwayError
 from shared.kit.servers import ServerFault
 
@@ -35,6 +36,7 @@ _FAILURES: Final = (
     RefusedByApiError,
     ServerFault,
     TimeoutError,
+    YearUnknownError,
     asyncpg.InterfaceError,
     asyncpg.PostgresError,
 )
@@ -47,7 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, running, operating, importing, looking, models):
+for group in (demo, running, operating, adopting, importing, looking, models):
     group.add_to(app)
 
 

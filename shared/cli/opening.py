@@ -1,4 +1,4 @@
-"""Opens a community of a district: administrator, directory, category policy."""
+"""Opens a community of a district: administrator, directory, categories, days and deadlines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from typing import Final
 
 from shared.cli.categories import CategoryTable, adopt_policy
 from shared.cli.client import ApiClient, ClientLimits
+from shared.cli.deadlines import (
+    DEMO_POLICY,
+    DEMO_YEARS,
+    adopt_deadline_policy,
+    adopt_working_days,
+)
 from shared.cli.directory import (
     ADMINISTRATOR,
     POSTS,
@@ -47,7 +53,10 @@ async def open_community(district: District, community: Community, table: Catego
             community=community.node,
             table=table,
         )
-    return was_begun and ready.replayed and policy.replayed
+        place, years = district.district, DEMO_YEARS
+        days = await adopt_working_days(administrator, district=place, years=years)
+        terms = await adopt_deadline_policy(administrator, district=place, policy=DEMO_POLICY)
+    return was_begun and ready.replayed and policy.replayed and days and terms
 
 
 def _client(district: District, service: str, subject: str) -> ApiClient:

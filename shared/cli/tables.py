@@ -111,6 +111,9 @@ def _counts(figures: dict[str, Any]) -> list[tuple[str, object]]:
     rates = ("contacted", "solved", "satisfied")
     return [
         *((name, figures[name]) for name in names),
+        ("closed unconfirmed", figures["satisfaction"]["unconfirmed"]),
+        ("answered in time", _share(figures["timing"], "in_time", "answered")),
+        ("overdue", _share(figures["timing"], "overdue", "running")),
         *((name, _rate(figures[name])) for name in rates),
     ]
 
@@ -119,6 +122,12 @@ def _rate(rate: dict[str, int]) -> str:
     if not rate["asked"]:
         return "n/a, 0 asked"
     return f"{rate['yes']} of {rate['answered']}, {rate['asked']} asked, {rate['due']} due"
+
+
+def _share(timing: dict[str, int], part: str, whole: str) -> str:
+    if not timing[whole]:
+        return "n/a, of 0"
+    return f"{timing[part]:,} of {timing[whole]:,} with a deadline"
 
 
 def _days(days: dict[str, Any]) -> list[tuple[str, object]]:

@@ -69,15 +69,18 @@ class Views:
         )
         return self.fold(view, state, loaded.events)
 
-    def fold(self, view: View[Any], state: Any, events: Iterable[Stored]) -> Any:
+    def fold(self, view: View[Any], state: Any, events: Iterable[Stored], key: str = "") -> Any:
         """Fold stored events; types this release does not know are passed over.
 
+        Where the view is keyed, only those of the key are folded.
         Of a type that it knows in another version it cannot say what the event means to the view:
         raises NewerVersionError.
         """
         for stored in events:
             if stored.type in self._registry:
-                state = view.evolve(state, self.fact(stored))
+                fact = self.fact(stored)
+                if view.key_of is None or view.key_of(fact) == key:
+                    state = view.evolve(state, fact)
             elif self._registry.newer(stored.type):
                 raise NewerVersionError(stored.type)
         return state

@@ -125,7 +125,7 @@ def test_the_second_run_changes_nothing_and_its_commands_work(folder: Path) -> N
     with demo(site) as run:
         run.wait_for("up until Ctrl-C")
         assert "nothing changed: all " in run.said()
-        assert "the directory and the category policy were there already, too" in run.said()
+        assert "the directory and the policies were there already, too" in run.said()
         answers = [
             subprocess.run(
                 ["bash", "-c", line], capture_output=True, text=True, timeout=30, check=True

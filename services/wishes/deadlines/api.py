@@ -150,8 +150,8 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
             years=[
                 YearAnswer(
                     year=number,
-                    days_off=sorted(year.days_off),
-                    working_weekends=sorted(year.working_weekends),
+                    days_off=list(year.days_off),
+                    working_weekends=list(year.working_weekends),
                     source=state.sources[number],
                 )
                 for number, year in sorted(state.calendar.years.items())

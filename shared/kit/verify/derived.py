@@ -124,6 +124,7 @@ def _begin(site: ServiceUnderTest, row: asyncpg.Record, check: Check) -> _Fold |
         views=site.views,
         view=view,
         stream=row["stream"],
+        key=row["key"],
         version=row["version"],
         text=row["state"],
         state=view.initial,
@@ -141,6 +142,7 @@ class _Fold:
     views: Views
     view: View[Any]
     stream: str
+    key: str
     version: int
     text: str
     state: Any
@@ -154,7 +156,7 @@ class _Fold:
             return
         self.position, self.folded = event.position, event.version
         try:
-            self.state = self.views.fold(self.view, self.state, (event,))
+            self.state = self.views.fold(self.view, self.state, (event,), self.key)
         except ValidationError:
             self.failure = "an event of it cannot be read"
         except Exception as error:  # noqa: BLE001 - an evolve may raise anything; the rest goes on
@@ -177,7 +179,7 @@ class _Fold:
             stream=self.stream,
             version=self.version,
             position=self.position,
-            view=self.view.name,
+            view=self.view.slot(self.key),
         )
 
 

@@ -15,8 +15,8 @@ PLAIN = Calendar()
 CHINA = Calendar(
     years={
         year: Year(
-            days_off=frozenset(day for day in holidays if day.year == year),
-            working_weekends=frozenset(day for day in workdays if day.year == year),
+            days_off=tuple(day for day in holidays if day.year == year),
+            working_weekends=tuple(day for day in workdays if day.year == year),
         )
         for year in YEARS
     }
