@@ -97,7 +97,7 @@ def evolve_terms(state: Terms, fact: Fact) -> Terms:
 
 NUMBERS = tuple(name for name in Terms.__struct_fields__ if name not in ("terms", "ladder"))
 WORKING_DAYS = View(
-    "wishes.working_days_in_force", 1, WorkingDays, WorkingDays(), evolve_working_days
+    "wishes.working_days_in_force", 2, WorkingDays, WorkingDays(), evolve_working_days
 )
 TERMS = View("wishes.terms_in_force", 1, Terms, Terms(), evolve_terms)
 

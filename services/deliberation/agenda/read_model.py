@@ -71,7 +71,7 @@ def _fold(  # noqa: PLR0911 - a table, an arm per event
 
 MATTERS = ReadModel(
     name="matters",
-    revision=2,
+    revision=3,
     row=Matter,
     key=("scope", "matter"),
     keys=_keys,

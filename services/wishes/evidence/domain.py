@@ -111,7 +111,7 @@ def evolve_matter(state: Matter, fact: Fact) -> Matter:
 
 
 FILES = View("wishes.evidence", 1, Files, Files(), evolve_files)
-MATTER = View("wishes.evidence.matter", 2, Matter, Matter(), evolve_matter)
+MATTER = View("wishes.evidence.matter", 3, Matter, Matter(), evolve_matter)
 
 
 def decide(command: AttachEvidence, state: Files, states: States, asked: Asked) -> Sequence[To]:

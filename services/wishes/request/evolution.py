@@ -293,5 +293,5 @@ def fire(timer: Due) -> RequestCommand:
             return EscalateOverdue(request=timer.id, level=level)
 
 
-VIEW: View[Request] = View("wishes.request", 2, Request, NotReceived(), evolve)
+VIEW: View[Request] = View("wishes.request", 3, Request, NotReceived(), evolve)
 TIMERS: Timers[RequestCommand, Request] = Timers(due=due, fire=fire)

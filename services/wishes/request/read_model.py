@@ -237,7 +237,7 @@ def fold_hop(key: tuple[Any, ...], row: HopRow | None, fact: Fact) -> HopRow | N
 
 REQUESTS = ReadModel(
     name="requests",
-    revision=3,
+    revision=4,
     row=RequestRow,
     key=("scope", "request"),
     keys=request_keys,
