@@ -108,6 +108,10 @@ class Allow:
     fresh: bool = False
 
 
+# What the operators' port asks for; it belongs to every service's table.
+OPERATING = tuple(Allow(role, "operate") for role in ("operator", "district_admin"))
+
+
 @dataclass(frozen=True, slots=True)
 class Authorised:
     """The resident who acts, and the grant that allowed it."""

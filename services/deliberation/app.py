@@ -20,7 +20,7 @@ from services.deliberation.resident.domain import ACCESS as RESIDENT_ACCESS
 from services.deliberation.resident.domain import CLAIM_REFUSALS, RESIDENT
 from services.deliberation.resident.read_model import RESIDENTS
 from shared.authority import GRANTS as GRANTS_HELD
-from shared.authority import IDENTITY, NODE, Allow, DirectoryGuard, PolicyTable
+from shared.authority import IDENTITY, NODE, OPERATING, Allow, DirectoryGuard, PolicyTable
 from shared.contracts.deliberation import EVENTS
 from shared.contracts.topics import TOPICS
 from shared.contracts.wishes import EVENTS as WISHES_EVENTS
@@ -35,6 +35,7 @@ ACCESS = (
     *RESIDENT_ACCESS,
     *AGENDA_ACCESS,
     Allow("district_admin", READ_ACCESS_LOG, fresh=True),
+    *OPERATING,
 )
 
 

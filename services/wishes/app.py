@@ -39,7 +39,7 @@ from services.wishes.request.timing_model import CALLBACKS, DEADLINES, ESCALATIO
 from services.wishes.workload import api as workload_api
 from services.wishes.workload.domain import ACCESS as WORKLOAD_ACCESS
 from services.wishes.workload.domain import UNIT_WORKLOAD
-from shared.authority import GRANTS, IDENTITY, NODE, Allow, DirectoryGuard, PolicyTable
+from shared.authority import GRANTS, IDENTITY, NODE, OPERATING, Allow, DirectoryGuard, PolicyTable
 from shared.contracts.deliberation import EVENTS as DELIBERATION_EVENTS
 from shared.contracts.topics import TOPICS
 from shared.contracts.wishes import EVENTS
@@ -57,6 +57,7 @@ ACCESS = (
     *WORKLOAD_ACCESS,
     *REORGANISATION_ACCESS,
     Allow("district_admin", READ_ACCESS_LOG, fresh=True),
+    *OPERATING,
 )
 
 

@@ -114,6 +114,7 @@ class LocalDistrict:
         own = {
             "http_port": str(self._port(name)),
             "address": self.url_of(name),
+            "operator_port": str(self._port(f"{name}-operator")),
             **plan.settings,
         }
         self._launch(name, plan.service, ["serve", "--roles", plan.roles], own)
@@ -178,6 +179,10 @@ class LocalDistrict:
     def url_of(self, name: str) -> str:
         """Give the address of one process."""
         return f"http://{LOOPBACK}:{self._port(name)}"
+
+    def operator_url_of(self, name: str) -> str:
+        """Give the address of one process's operators' port."""
+        return f"http://{LOOPBACK}:{self._port(f'{name}-operator')}"
 
     def log_of(self, name: str) -> Path:
         """Give the file that a process writes its log to."""

@@ -15,7 +15,16 @@ import typer
 from shared.cli.bootstrap import BootstrapFailedError
 from shared.cli.categories import CategoriesBrokenError, PolicyLateError
 from shared.cli.client import ApiUnavailableError, RefusedByApiError
-from shared.cli.commands import adopting, demo, importing, looking, models, operating, running
+from shared.cli.commands import (
+    adopting,
+    demo,
+    importing,
+    looking,
+    models,
+    operating,
+    repairing,
+    running,
+)
 from shared.cli.connections import NotConfiguredError, NotNowError
 from shared.cli.deadlines import YearUnknownError
 from shared.cli.topics import KafkaAwayError
@@ -49,7 +58,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, running, operating, adopting, importing, looking, models):
+for group in (demo, running, operating, adopting, importing, looking, models, repairing):
     group.add_to(app)
 
 

@@ -23,7 +23,9 @@ from shared.kit.http.edge import Edge
 from shared.kit.ingest import Ingest, IngestLimits
 from shared.kit.kafka.bus import KafkaBus
 from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
+from shared.kit.letters import DeadLetters
 from shared.kit.measuring import Measuring
+from shared.kit.operating import Verbs
 from shared.kit.ports import LogUnavailableError
 from shared.kit.position import Position
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
@@ -71,6 +73,7 @@ class Replica:
     writer: Writer | None = None
     ingest: Ingest | None = None
     rules: RuleEngine | None = None
+    verbs: Verbs | None = None
 
     async def lead(self) -> None:
         """Wait for the lease, lead for one epoch, and raise when it is lost."""
@@ -116,6 +119,7 @@ class Replica:
         self.readiness.leads(relay, ingest, rules)
         self.ingest = ingest
         self.rules = rules
+        self.verbs = Verbs(epoch, self._rule_source(), self._letters(writer), ingest)
         self.door.local = writer
         tasks = [
             asyncio.create_task(writer.run(), name="writer"),
@@ -133,6 +137,7 @@ class Replica:
             await asyncio.wait_for(writer.drain(), self.settings.command_deadline_s)
             raise
         finally:
+            self.verbs = None
             self.door.local = None
             for task in tasks:
                 task.cancel()
@@ -232,16 +237,31 @@ class Replica:
             tracing=self.running.traces.tracing,
         )
 
+    def _delivery(self, writer: Writer) -> Delivery:
+        return Delivery(
+            submit=writer.heard,
+            parked=PostgresHeardSource(self.pool),
+            random=random.SystemRandom(),
+            limits=DeliveryLimits(),
+        )
+
+    def _letters(self, writer: Writer) -> DeadLetters:
+        return DeadLetters(
+            source=PostgresHeardSource(self.pool),
+            log=self.log,
+            delivery=self._delivery(writer),
+            services={topic.name: topic.service for topic in self.service.hears},
+            clock=self.edge.clock,
+            ids=self.edge.ids,
+        )
+
     def _ingest(self, writer: Writer) -> Ingest:
         settings = self.settings
-        source = PostgresHeardSource(self.pool)
         chance = random.SystemRandom()
         return Ingest(
-            source=source,
+            source=PostgresHeardSource(self.pool),
             bus=self.bus,
-            delivery=Delivery(
-                submit=writer.heard, parked=source, random=chance, limits=DeliveryLimits()
-            ),
+            delivery=self._delivery(writer),
             topics=tuple(self.service.hears),
             random=chance,
             limits=IngestLimits(

@@ -13,7 +13,7 @@ import gc
 import ipaddress
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
@@ -40,6 +40,7 @@ from shared.kit.kafka.bus import KafkaBus, KafkaLimits
 from shared.kit.leading import Leader, LeadershipLostError, Replica
 from shared.kit.lease import WRITE
 from shared.kit.observability.metrics import Metrics
+from shared.kit.operating import operator_app
 from shared.kit.ports import Clock
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
@@ -71,6 +72,8 @@ async def run_replica(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        if WRITE in roles:
+            await stack.enter_async_context(_operating(running, replica))
         leading = asyncio.create_task(replica.lead()) if WRITE in roles else None
         await stack.enter_async_context(running.pulse.beating())
         gc.collect()
@@ -86,6 +89,28 @@ async def run_replica(
             if leading is not None:
                 leading.cancel()
                 await asyncio.gather(leading, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _operating(running: Running, replica: Replica) -> AsyncGenerator[None]:
+    """Listen to operators on a port of their own."""
+    settings = running.settings
+    app = operator_app(
+        replica.edge,
+        settings.district,
+        lambda: replica.verbs,
+        metrics=running.metrics,
+        tracing=running.traces.tracing,
+    )
+    server = Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+    listener = socket.create_server((settings.operator_host, settings.operator_port))
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.stop()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def _until_stopped(

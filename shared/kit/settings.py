@@ -37,6 +37,8 @@ class ServiceSettings(BaseSettings):
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535, description="0: any free port")
+    operator_host: str = Field(default="127.0.0.1", description="no front door leads here")
+    operator_port: int = Field(default=0, ge=0, le=65535, description="0: any free port")
     address: str = Field(default="", description="URL by which replicas reach this process")
     port_file: Path | None = Field(default=None, description="where to write the port, when ready")
 

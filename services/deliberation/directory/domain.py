@@ -46,7 +46,15 @@ from shared.contracts.deliberation import (
 )
 from shared.decider import Asked, Decider, Fact, Read, State, States, To, View
 
-ROLES = ("district_admin", "secretary", "desk", "department", "integration", "resident")
+ROLES = (
+    "district_admin",
+    "secretary",
+    "desk",
+    "department",
+    "integration",
+    "operator",
+    "resident",
+)
 GRANTS_PER_RESIDENT_MAX = 100
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _ABOVE = {

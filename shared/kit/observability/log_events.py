@@ -40,6 +40,7 @@ LOG_EVENTS: Final[dict[str, str]] = {
     "lease.renewal_failed": "One renewal failed; the lease lasts on for a while.",
     "lease.taken": "This process leads (or projects) from now on.",
     "names.not_answered": "The directory did not answer for names; pseudonyms are shown instead.",
+    "operator.acted": "An operator changed something at the writer: which verb, on what.",
     "policy.stopped": "A policy stands still before an event; an operator is needed.",
     "projector.interrupted": "Folding stopped at a passing fault and is tried again.",
     "projector.opened": "A projecting process answers from now on.",

@@ -1,0 +1,228 @@
+"""The operators' port: every verb that changes a running service, at its writer (architecture, §8).
+
+It listens apart from the service's own port and no front door leads to it. Who asks needs the role
+that allows `operate` on the district; every change needs a reason, which is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from shared.decider import RefusalKind, Refused
+from shared.kit.http.edge import Edge
+from shared.kit.http.middleware import EdgeMiddleware
+from shared.kit.http.problems import add_problem_handlers
+from shared.kit.http.rates import Kind
+from shared.kit.http.requests import admit, headers_of
+from shared.kit.ingest import Ingest
+from shared.kit.letters import DeadLetters, NotOpenError, OpenLetter, Redriven
+from shared.kit.observability.metrics import Metrics
+from shared.kit.observability.tracing import Tracing
+from shared.kit.rules.work import RuleSource, StuckRow, Waiting
+
+OPERATE: Final = "operate"
+PREFIX: Final = "/operator/v1"
+REASON_CHARS_MAX: Final = 200
+ROWS_MAX: Final = 500
+
+_log: Final = structlog.get_logger()
+
+Limit = Annotated[int, Query(ge=1, le=ROWS_MAX)]
+After = Annotated[int, Query(ge=0)]
+
+
+class NotTheWriter(Refused):
+    """This replica does not lead: ask the one that does."""
+
+    kind = RefusalKind.UNAVAILABLE
+
+
+class NotOpen(Refused):
+    """There is no such open work, or it was settled already."""
+
+    kind = RefusalKind.NOT_FOUND
+
+
+class NotStopped(Refused):
+    """The partition does not stand still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """What an operator can do at the writer of one epoch."""
+
+    epoch: int
+    source: RuleSource
+    letters: DeadLetters
+    ingest: Ingest
+
+
+class ReasonBody(BaseModel):
+    """Why; it is kept for good and holds nothing personal."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARS_MAX)]
+
+
+def operator_app(
+    edge: Edge,
+    district: str,
+    verbs: Callable[[], Verbs | None],
+    *,
+    metrics: Metrics,
+    tracing: Tracing,
+) -> FastAPI:
+    """Make the application of the operators' port; `verbs()` is null while another leads."""
+
+    def leading() -> Verbs:
+        found = verbs()
+        if found is None:
+            raise NotTheWriter
+        return found
+
+    async def operator(request: Request) -> str:
+        caller = admit(edge, headers_of(request.scope), Kind.COMMANDS)
+        return await edge.authorise_read(OPERATE, district, caller) or str(caller.identity)
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
+    router = APIRouter(prefix=PREFIX)
+    _add_lists(router, leading, operator)
+    _add_rules(router, leading, operator)
+    _add_hearing(router, leading, operator)
+    app.include_router(router)
+    add_problem_handlers(app)
+    app.add_middleware(
+        EdgeMiddleware, ids=edge.ids, limits=edge.limits, metrics=metrics, tracing=tracing
+    )
+    return app
+
+
+def _add_lists(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -> None:
+    known = [Depends(operator)]
+
+    @router.get("/stuck", dependencies=known, summary="List stuck work, the oldest first")
+    async def stuck(after: After = 0, limit: Limit = 100) -> list[dict[str, Any]]:
+        return [_stuck(row) for row in await leading().source.stuck(after, limit)]
+
+    @router.get("/waiting", dependencies=known, summary="List waiting work")
+    async def waiting(limit: Limit = 100) -> list[dict[str, Any]]:
+        return [_waiting(one) for one in await leading().source.waiting(limit)]
+
+    @router.get("/letters", dependencies=known, summary="List dead letters, the oldest first")
+    async def letters(after: After = 0, limit: Limit = 100) -> list[dict[str, Any]]:
+        return [_letter(one) for one in await leading().letters.list_open(after, limit)]
+
+
+def _add_rules(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -> None:
+    async def settle(stuck: int, how: str, reason: str, actor: str) -> Response:
+        verbs = leading()
+        if not await verbs.source.settle(verbs.epoch, stuck, how, by=actor, reason=reason):
+            raise NotOpen
+        _note(f"stuck_{how}", str(stuck), actor)
+        return Response(None, 204)
+
+    @router.post("/stuck/{stuck}/retry", status_code=204, summary="Let stuck work try again")
+    async def retry(
+        stuck: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
+    ) -> Response:
+        return await settle(stuck, "retried", body.reason, actor)
+
+    @router.post("/stuck/{stuck}/skip", status_code=204, summary="Do without stuck work")
+    async def skip(
+        stuck: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
+    ) -> Response:
+        return await settle(stuck, "skipped", body.reason, actor)
+
+
+def _add_hearing(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -> None:
+    @router.post("/letters/{letter}/redrive", summary="Read a dead letter again")
+    async def redrive(
+        letter: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
+    ) -> dict[str, Any]:
+        del body
+        done = await leading().letters.redrive([letter])
+        _note("letter_redriven", str(letter), actor)
+        return _redriven(done)
+
+    @router.post("/letters/{letter}/skip", summary="Do without a dead letter")
+    async def skip_letter(
+        letter: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
+    ) -> dict[str, Any]:
+        try:
+            done = await leading().letters.skip(letter, reason=body.reason, actor=actor)
+        except NotOpenError:
+            raise NotOpen from None
+        _note("letter_skipped", str(letter), actor)
+        return _redriven(done)
+
+    @router.post(
+        "/partitions/{topic}/{part}/resume", status_code=204, summary="Let a partition go on"
+    )
+    async def resume(
+        topic: str, part: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
+    ) -> Response:
+        del body
+        if not await leading().ingest.resume(topic, part):
+            raise NotStopped
+        _note("partition_resumed", f"{topic}:{part}", actor)
+        return Response(None, 204)
+
+
+def _note(verb: str, what: str, actor: str) -> None:
+    _log.info("operator.acted", verb=verb, what=what, actor=actor)
+
+
+def _stuck(row: StuckRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "rule": row.rule,
+        "target": row.target,
+        "scope": row.scope,
+        "command": row.command,
+        "code": row.code,
+        "source_position": row.source_position,
+        "since": row.since.isoformat(timespec="seconds"),
+    }
+
+
+def _waiting(one: Waiting) -> dict[str, Any]:
+    return {
+        "rule": one.work.rule,
+        "target": one.work.target,
+        "scope": one.work.scope,
+        "command": type(one.work.command).__name__ if one.work.command else "",
+        "code": one.code,
+        "streams": list(one.streams),
+        "source_position": one.work.source_position,
+        "until": one.until.isoformat(timespec="seconds") if one.until else None,
+    }
+
+
+def _letter(one: OpenLetter) -> dict[str, Any]:
+    letter = one.letter
+    return {
+        "id": one.id,
+        "topic": letter.topic,
+        "part": letter.part,
+        "offset": letter.record_offset,
+        "stream": letter.stream or "",
+        "code": letter.code,
+        "reason": letter.reason,
+        "parked_at": one.parked_at.isoformat(timespec="seconds"),
+    }
+
+
+def _redriven(done: Redriven) -> dict[str, Any]:
+    return {
+        "settled": list(done.settled),
+        "stops": [{"topic": s.topic, "part": s.part, "reason": s.reason} for s in done.stops],
+    }
