@@ -10,9 +10,9 @@ import httpx
 
 from shared.cli.connections import NotConfiguredError, NotNowError
 from shared.cli.local_settings import Places
-from shared.kit.embedded.ports import LOOPBACK
 from shared.kit.operating import PREFIX
 
+_LOOPBACK: Final = "127.0.0.1"
 _TIMEOUT_S: Final = 30.0
 
 
@@ -57,4 +57,4 @@ def _local_url(places: Places, service: str) -> str:
     port = known.get(f"{service}-operator")
     if port is None:
         raise NotConfiguredError(f"no district has run under {places.root}; name the port by --url")
-    return f"http://{LOOPBACK}:{port}"
+    return f"http://{_LOOPBACK}:{port}"

@@ -43,6 +43,11 @@ class SiteClock:
         await asyncio.sleep(seconds)
 
 
+def site_clock(path: Path | None) -> SystemClock | SiteClock:
+    """Give the clock by which matters happen: the system's, unless a file moves it."""
+    return SystemClock() if path is None else SiteClock(path)
+
+
 def set_site_clock(path: Path, offset: timedelta) -> None:
     """Move the clock of every process that reads the file."""
     waiting = path.with_suffix(".new")

@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 from shared.kit.attachments import Attachments, open_store
 from shared.kit.authority_age import AuthorityAge
-from shared.kit.clock import SiteClock, SystemClock
+from shared.kit.clock import SystemClock, site_clock
 from shared.kit.erasure import Eraser
 from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
@@ -41,7 +41,6 @@ from shared.kit.leading import Leader, LeadershipLostError, Replica
 from shared.kit.lease import WRITE
 from shared.kit.observability.metrics import Metrics
 from shared.kit.operating import operator_app
-from shared.kit.ports import Clock
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
 from shared.kit.presence import present
@@ -289,7 +288,7 @@ def _edge(
     service: Service, settings: ServiceSettings, parts: _Parts, vault: Vault, door: Door
 ) -> Edge:
     """Make what the routes call."""
-    clock = site_clock(settings)
+    clock = site_clock(settings.site_clock_file)
     waiting = Waiting(
         service=service.name,
         pool=parts.pool,
@@ -346,12 +345,6 @@ def _rates(settings: ServiceSettings) -> Rates:
             callers_max=settings.rate_callers_max,
         )
     )
-
-
-def site_clock(settings: ServiceSettings) -> Clock:
-    """Give the clock by which matters happen: the system's, unless a demo or a test moves it."""
-    path = settings.site_clock_file
-    return SystemClock() if path is None else SiteClock(path)
 
 
 def kafka_bus(service: Service, settings: ServiceSettings) -> KafkaBus:
