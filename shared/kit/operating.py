@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -32,10 +32,18 @@ PREFIX: Final = "/operator/v1"
 REASON_CHARS_MAX: Final = 200
 ROWS_MAX: Final = 500
 
+_ACTOR: Final = "cogov.operator"
 _log: Final = structlog.get_logger()
 
 Limit = Annotated[int, Query(ge=1, le=ROWS_MAX)]
 After = Annotated[int, Query(ge=0)]
+
+
+def _actor(request: Request) -> str:
+    return cast("str", request.scope[_ACTOR])
+
+
+Actor = Annotated[str, Depends(_actor)]
 
 
 class NotTheWriter(Refused):
@@ -88,15 +96,16 @@ def operator_app(
             raise NotTheWriter
         return found
 
-    async def operator(request: Request) -> str:
+    async def operator(request: Request) -> None:
         caller = admit(edge, headers_of(request.scope), Kind.COMMANDS)
-        return await edge.authorise_read(OPERATE, district, caller) or str(caller.identity)
+        resident = await edge.authorise_read(OPERATE, district, caller)
+        request.scope[_ACTOR] = resident or str(caller.identity)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
-    router = APIRouter(prefix=PREFIX)
-    _add_lists(router, leading, operator)
-    _add_rules(router, leading, operator)
-    _add_hearing(router, leading, operator)
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(operator)])
+    _add_lists(router, leading)
+    _add_rules(router, leading)
+    _add_hearing(router, leading)
     app.include_router(router)
     add_problem_handlers(app)
     app.add_middleware(
@@ -105,23 +114,21 @@ def operator_app(
     return app
 
 
-def _add_lists(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -> None:
-    known = [Depends(operator)]
-
-    @router.get("/stuck", dependencies=known, summary="List stuck work, the oldest first")
+def _add_lists(router: APIRouter, leading: Callable[[], Verbs]) -> None:
+    @router.get("/stuck", summary="List stuck work, the oldest first")
     async def stuck(after: After = 0, limit: Limit = 100) -> list[dict[str, Any]]:
         return [_stuck(row) for row in await leading().source.stuck(after, limit)]
 
-    @router.get("/waiting", dependencies=known, summary="List waiting work")
+    @router.get("/waiting", summary="List waiting work")
     async def waiting(limit: Limit = 100) -> list[dict[str, Any]]:
         return [_waiting(one) for one in await leading().source.waiting(limit)]
 
-    @router.get("/letters", dependencies=known, summary="List dead letters, the oldest first")
+    @router.get("/letters", summary="List dead letters, the oldest first")
     async def letters(after: After = 0, limit: Limit = 100) -> list[dict[str, Any]]:
         return [_letter(one) for one in await leading().letters.list_open(after, limit)]
 
 
-def _add_rules(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -> None:
+def _add_rules(router: APIRouter, leading: Callable[[], Verbs]) -> None:
     async def settle(stuck: int, how: str, reason: str, actor: str) -> Response:
         verbs = leading()
         if not await verbs.source.settle(verbs.epoch, stuck, how, by=actor, reason=reason):
@@ -130,32 +137,24 @@ def _add_rules(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -
         return Response(None, 204)
 
     @router.post("/stuck/{stuck}/retry", status_code=204, summary="Let stuck work try again")
-    async def retry(
-        stuck: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
-    ) -> Response:
+    async def retry(stuck: int, body: ReasonBody, actor: Actor) -> Response:
         return await settle(stuck, "retried", body.reason, actor)
 
     @router.post("/stuck/{stuck}/skip", status_code=204, summary="Do without stuck work")
-    async def skip(
-        stuck: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
-    ) -> Response:
+    async def skip(stuck: int, body: ReasonBody, actor: Actor) -> Response:
         return await settle(stuck, "skipped", body.reason, actor)
 
 
-def _add_hearing(router: APIRouter, leading: Callable[[], Verbs], operator: Any) -> None:
+def _add_hearing(router: APIRouter, leading: Callable[[], Verbs]) -> None:
     @router.post("/letters/{letter}/redrive", summary="Read a dead letter again")
-    async def redrive(
-        letter: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
-    ) -> dict[str, Any]:
+    async def redrive(letter: int, body: ReasonBody, actor: Actor) -> dict[str, Any]:
         del body
         done = await leading().letters.redrive([letter])
         _note("letter_redriven", str(letter), actor)
         return _redriven(done)
 
     @router.post("/letters/{letter}/skip", summary="Do without a dead letter")
-    async def skip_letter(
-        letter: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
-    ) -> dict[str, Any]:
+    async def skip_letter(letter: int, body: ReasonBody, actor: Actor) -> dict[str, Any]:
         try:
             done = await leading().letters.skip(letter, reason=body.reason, actor=actor)
         except NotOpenError:
@@ -166,9 +165,7 @@ def _add_hearing(router: APIRouter, leading: Callable[[], Verbs], operator: Any)
     @router.post(
         "/partitions/{topic}/{part}/resume", status_code=204, summary="Let a partition go on"
     )
-    async def resume(
-        topic: str, part: int, body: ReasonBody, actor: Annotated[str, Depends(operator)]
-    ) -> Response:
+    async def resume(topic: str, part: int, body: ReasonBody, actor: Actor) -> Response:
         del body
         if not await leading().ingest.resume(topic, part):
             raise NotStopped
