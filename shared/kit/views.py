@@ -54,6 +54,11 @@ class Views:
         """Tell whether this release can read events of that type."""
         return type_name in self._registry
 
+    @property
+    def timed(self) -> tuple[str, ...]:
+        """Give the beginnings of the names of all streams that can have timers."""
+        return tuple(name for name, one in self._owners.items() if one.timers is not None)
+
     def owner(self, stream: str) -> Decider[Any, Any] | None:
         """Give the aggregate that a stream belongs to, if it is one of this service."""
         service, _, rest = stream.partition("/")

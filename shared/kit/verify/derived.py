@@ -19,6 +19,7 @@ from shared.kit.read_models.model import ReadModel
 from shared.kit.read_models.replay import ReplayStoppedError, replay
 from shared.kit.verify.findings import Check
 from shared.kit.verify.site import Scene, ServiceUnderTest, Snapshot
+from shared.kit.verify.timers import check_timers
 from shared.kit.views import Views
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -49,6 +50,7 @@ async def check_derived(scene: Scene, check: Check) -> None:
             await _check_model(scene, site, model, check)
         async with scene.snapshot(site) as snapshot:
             await _check_states(scene, site, snapshot, check)
+            await check_timers(scene, site, snapshot, check)
 
 
 async def _check_model(

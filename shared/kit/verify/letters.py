@@ -17,6 +17,7 @@ from shared.kit.letters import SKIPPED_TYPE
 from shared.kit.ports import DeadLetter, NewEvent
 from shared.kit.verify.findings import Check
 from shared.kit.verify.site import Scene, ServiceUnderTest, Snapshot
+from shared.kit.verify.timers import list_stuck
 
 _FETCH_RECORDS_MAX: Final = 1000
 _FETCH_TIMEOUT_MS: Final = 250
@@ -48,6 +49,7 @@ async def check_letters(scene: Scene, check: Check) -> None:
         async with scene.snapshot(site) as snapshot:
             places = await snapshot.all(_HEARD)
             await _check_letters(site, snapshot, places, check)
+            await list_stuck(site, snapshot, check)
         for row in places:
             check.looked_at()
             if row["stopped"] is not None:

@@ -1,12 +1,14 @@
 """What happens by itself, on a real log: timers, policies, waiting work, effects, runs."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from shared.contracts.registry import Registry
+from shared.contracts.topics import Topic
 from shared.decider import Fact
 from shared.kit.ports import Batch, NewEvent, StreamCheck
 from shared.kit.postgres.log import PostgresLog
@@ -14,6 +16,10 @@ from shared.kit.rules.policies import RulesFencedError
 from shared.kit.rules.work import Moves
 from shared.kit.states import StateReader
 from shared.kit.submission import Accepted, Refusal
+from shared.kit.verify import ServiceUnderTest
+from shared.kit.verify.findings import Check
+from shared.kit.verify.site import Scene, VerifyLimits
+from shared.kit.verify.timers import check_timers, list_stuck
 from shared.kit.views import Views
 from shared.rules import HOPS_MAX, Begins, Policy
 from tests.fixtures.exchange import eventually
@@ -21,6 +27,7 @@ from tests.fixtures.mill import (
     COUNTING,
     DECIDERS,
     EVENTS,
+    MILL,
     NOON,
     ORDER_VIEW,
     SCOPE,
@@ -42,6 +49,9 @@ from tests.fixtures.mill import (
     order_stream,
     read,
 )
+
+OWNERS = {f"{MILL}/{one.name}": one for one in DECIDERS}
+NO_BUS: Any = None  # nothing here is heard
 
 
 async def until_types(mill: Mill, stream: str, *types: str) -> None:
@@ -518,3 +528,63 @@ async def test_a_run_gives_a_command_a_page_and_covers_all(pool: asyncpg.Pool) -
             "SELECT count(DISTINCT command_id) FROM kit.event WHERE type LIKE '%order_told%'"
         )
         assert pages == 3
+
+
+# --- what verify says of them -------------------------------------------------------------------
+
+
+async def checked(mill: Mill) -> list[str]:
+    """Give what the check of timers and stuck work finds in the mill's log."""
+    views = Views((ORDER_VIEW, STOCK_VIEW), Registry(EVENTS), OWNERS)
+    site = ServiceUnderTest(
+        name=MILL,
+        pool=mill.pool,
+        topic=Topic(service=MILL, name="cogov.mill.v1"),
+        hears=(),
+        registry=Registry(EVENTS),
+        views=views,
+        read_models=(),
+    )
+    scene = Scene((site,), NO_BUS, VerifyLimits())
+    check = Check("I4", notes_max=10)
+    async with scene.snapshot(site) as snapshot:
+        await check_timers(scene, site, snapshot, check)
+        await list_stuck(site, snapshot, check)
+    finding = check.finding(0)
+    assert finding.checked
+    return [f"{note.where.get('stream')} {note.what}" for note in finding.violations] + [
+        f"excused {note.what.split(':')[1].strip()}" for note in finding.excused
+    ]
+
+
+async def test_verify_names_a_timer_that_is_missing_or_that_no_state_names(
+    pool: asyncpg.Pool,
+) -> None:
+    async with milling(pool, runs=False) as mill:
+        await mill.asks(PlaceOrder(order="a", minutes=60))
+        await mill.asks(PlaceOrder(order="b", minutes=60))
+        assert await checked(mill) == []
+
+        await pool.execute("DELETE FROM kit.timer WHERE stream = 'mill/order/a'")
+        await pool.execute("UPDATE kit.timer SET name = 'other' WHERE stream = 'mill/order/b'")
+        assert await checked(mill) == [
+            "mill/order/a the timer late is missing",
+            "mill/order/b no state names the timer other",
+            "mill/order/b the timer late is missing",
+        ]
+
+
+async def test_verify_lists_stuck_work_and_takes_a_fired_timer_for_done(
+    pool: asyncpg.Pool,
+) -> None:
+    async with milling(pool) as mill:
+        await mill.asks(PlaceOrder(order="buggy", minutes=1))
+        await mill.asks(PlaceOrder(order="good", minutes=1))
+        mill.clock.time += timedelta(minutes=2)
+        await until_types(mill, order_stream("good"), "order_placed", "order_late")
+
+        async def listed() -> bool:
+            return bool(await mill.source.stuck(0, 10))
+
+        await eventually(listed, "the timer is stuck")
+        assert await checked(mill) == ["excused rule_failed"]
