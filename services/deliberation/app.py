@@ -9,7 +9,9 @@ from starlette.routing import Route
 
 from services.deliberation.agenda import api as agenda_api
 from services.deliberation.agenda.domain import ACCESS as AGENDA_ACCESS
-from services.deliberation.agenda.read_model import MATTERS
+from services.deliberation.agenda.domain import AGENDA_ITEM, TAKING
+from services.deliberation.agenda.domain import INTERNAL as AGENDA_INTERNAL
+from services.deliberation.agenda.read_model import AGENDA_ITEMS, MATTERS
 from services.deliberation.directory import api as directory_api
 from services.deliberation.directory.commands import Bootstrap
 from services.deliberation.directory.domain import ACCESS as DIRECTORY_ACCESS
@@ -52,18 +54,19 @@ def _internal(rooms: Rooms) -> Sequence[Route]:
     return (names_route(rooms.names.secret, partial(resident_api.names, rooms)),)
 
 
-POLICY = PolicyTable(ACCESS, internal=(Bootstrap,))
+POLICY = PolicyTable(ACCESS, internal=(Bootstrap, *AGENDA_INTERNAL))
 SERVICE = Service(
     name="deliberation",
     revision=1,
     topic=TOPICS["deliberation"],
     public_events=EVENTS,
     hears={TOPICS["wishes"]: WISHES_EVENTS},
-    deciders=(*DIRECTORY_DECIDERS, RESIDENT),
+    deciders=(*DIRECTORY_DECIDERS, RESIDENT, AGENDA_ITEM),
     heard_views=(NODE, IDENTITY, GRANTS_HELD),
-    read_models=(NODES, GRANTS, RESIDENTS, MATTERS),
+    read_models=(NODES, GRANTS, RESIDENTS, MATTERS, AGENDA_ITEMS),
     searchable=resident_api.SEARCHABLE,
     claim_refusals=CLAIM_REFUSALS,
+    rules=(TAKING,),
     guard=DirectoryGuard(POLICY),
     routes=_routes,
     internal=_internal,

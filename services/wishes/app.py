@@ -24,6 +24,14 @@ from services.wishes.language import (
     UnitReorganised,
 )
 from services.wishes.notice.domain import NOTICE, NOTICES, NoticeFailed, NoticeSent, RecordNotice
+from services.wishes.recurrence import api as recurrence_api
+from services.wishes.recurrence.api import ACCESS as RECURRENCE_ACCESS
+from services.wishes.recurrence.api import INTERNAL as RECURRENCE_INTERNAL
+from services.wishes.recurrence.domain import FATE, MatterFreed, MatterRecurred, OccurrenceNoted
+from services.wishes.recurrence.domain import MATTER as RECURRING
+from services.wishes.recurrence.policy import RULES as RECURRENCE_RULES
+from services.wishes.recurrence.process import RECURRENCE
+from services.wishes.recurrence.read_model import FATES
 from services.wishes.reorganisation import api as reorganisation_api
 from services.wishes.reorganisation.domain import ACCESS as REORGANISATION_ACCESS
 from services.wishes.reorganisation.domain import REORGANISATION
@@ -56,6 +64,7 @@ ACCESS = (
     *DEADLINES_ACCESS,
     *WORKLOAD_ACCESS,
     *REORGANISATION_ACCESS,
+    *RECURRENCE_ACCESS,
     Allow("district_admin", READ_ACCESS_LOG, fresh=True),
     *OPERATING,
 )
@@ -70,11 +79,12 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
         deadlines_api.routes(rooms),
         workload_api.routes(rooms),
         reorganisation_api.routes(rooms),
+        recurrence_api.routes(rooms),
         access_log_routes("wishes", rooms, SENSITIVE_FIELDS),
     )
 
 
-POLICY = PolicyTable(ACCESS, internal=(*REQUEST_INTERNAL, RecordNotice))
+POLICY = PolicyTable(ACCESS, internal=(*REQUEST_INTERNAL, RecordNotice, *RECURRENCE_INTERNAL))
 SERVICE = Service(
     name="wishes",
     revision=2,
@@ -88,6 +98,9 @@ SERVICE = Service(
         UnitReorganised,
         NoticeSent,
         NoticeFailed,
+        OccurrenceNoted,
+        MatterRecurred,
+        MatterFreed,
     ),
     deciders=(
         REQUEST,
@@ -98,6 +111,9 @@ SERVICE = Service(
         UNIT_WORKLOAD,
         REORGANISATION,
         NOTICE,
+        RECURRING,
+        FATE,
+        RECURRENCE.decider,
     ),
     heard_views=(
         NODE,
@@ -109,9 +125,10 @@ SERVICE = Service(
         TERMS,
         WORKING_DAYS_IN_FORCE,
     ),
-    read_models=(REQUESTS, HOPS, DEADLINES, ESCALATIONS, CALLBACKS, EVIDENCE_FILES),
+    read_models=(REQUESTS, HOPS, DEADLINES, ESCALATIONS, CALLBACKS, EVIDENCE_FILES, FATES),
     searchable=REQUEST_TEXTS,
-    rules=(HANDING_ON, NOTICES),
+    rules=(HANDING_ON, NOTICES, *RECURRENCE_RULES),
+    processes=(RECURRENCE,),
     guard=DirectoryGuard(POLICY),
     directory=TOPICS["deliberation"],
     routes=_routes,

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from shared.contracts.deliberation_agenda import AGENDA_EVENTS
 from shared.contracts.envelope import Event
 
 SERVICE = "deliberation"
@@ -100,6 +101,7 @@ EVENTS: tuple[type[Event], ...] = (
     RoleRevoked,
     ResidentRegistered,
     AccountLinked,
+    *AGENDA_EVENTS,
 )
 
 

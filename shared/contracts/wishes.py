@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import Event
 from shared.contracts.wishes_deadlines import TIME_EVENTS, Priority
+from shared.contracts.wishes_recurrence import RECURRENCE_EVENTS
 
 SERVICE = "wishes"
 
@@ -377,6 +378,7 @@ EVENTS: tuple[type[Event], ...] = (
     EvidenceAttached,
     CategoryPolicyAdopted,
     *TIME_EVENTS,
+    *RECURRENCE_EVENTS,
 )
 
 

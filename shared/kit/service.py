@@ -25,6 +25,7 @@ from shared.kit.read_models.tables import Tables
 from shared.kit.states import StateReader
 from shared.kit.vault import Searchable, Vault
 from shared.kit.views import Views
+from shared.process import Process
 from shared.rules import Rule
 
 
@@ -77,6 +78,7 @@ class Service:
     searchable: tuple[Searchable, ...] = ()
     claim_refusals: Mapping[str, type[Refused]] = field(default_factory=dict[str, type[Refused]])
     rules: tuple[Rule, ...] = ()
+    processes: tuple[Process, ...] = ()
     erases: Erases = field(default_factory=dict[type[Event], Callable[[Any], Sequence[UUID]]])
     guard: FullGuard
     directory: Topic | None = None

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
-from services.deliberation.agenda.read_model import AgendaItem, Totals, list_agenda
+from services.deliberation.agenda.domain import SettleItem
+from services.deliberation.agenda.read_model import (
+    AgendaItem,
+    ItemRow,
+    Totals,
+    list_agenda,
+    list_items,
+)
 from services.deliberation.agenda.read_model import totals as agenda_totals
-from shared.kit.http.commands import Routes
+from shared.contracts.wishes_recurrence import Fate
+from shared.kit.http.bodies import TimedBody
+from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.http.pages import Page, Paging
 from shared.kit.http.queries import Reading
 from shared.kit.service import Rooms
@@ -38,6 +49,25 @@ class TotalsAnswer(BaseModel):
     areas: int
     categories: int
     months: int
+
+
+class FateBody(TimedBody):
+    """What the council decided."""
+
+    fate: Fate
+
+
+class ItemAnswer(BaseModel):
+    """A matter that was brought before the council."""
+
+    item: UUID
+    area: str
+    category: str
+    requests: int
+    state: str
+    fate: str
+    taken_at: AwareDatetime
+    settled_at: AwareDatetime | None
 
 
 def routes(rooms: Rooms) -> Routes:
@@ -76,7 +106,50 @@ def routes(rooms: Rooms) -> Routes:
         summary="List matters by area, category and month",
     )
     _add_totals(found, rooms)
+    _add_items(found, rooms)
     return found
+
+
+def _add_items(found: Routes, rooms: Rooms) -> None:
+    async def get_items(
+        paging: Paging, reader: Reading, *, state: Filter = None
+    ) -> Page[ItemAnswer]:
+        """List the matters that were brought before the council, the latest first."""
+        rows = await list_items(
+            rooms.tables,
+            reader.scope,
+            state=state,
+            after=paging.after(tuple[datetime, str]),
+            limit=paging.fetch,
+        )
+        return paging.page(rows, key=lambda row: (row.taken_at, row.item), item=_item)
+
+    path = "/communities/{scope}/agenda/items"
+    found.query(path, get_items, action="read_agenda", summary="List the council's items")
+    found.command(
+        f"{path}/{{item}}/fate",
+        FateBody,
+        _settle,
+        action=SettleItem,
+        summary="Enter what the council decided",
+    )
+
+
+def _settle(call: Call[FateBody]) -> Draft:
+    return Draft(SettleItem(item=str(call.id("item")), fate=call.body.fate))
+
+
+def _item(row: ItemRow) -> ItemAnswer:
+    return ItemAnswer(
+        item=UUID(row.item),
+        area=row.area,
+        category=row.category,
+        requests=row.requests,
+        state=row.state,
+        fate=row.fate,
+        taken_at=row.taken_at,
+        settled_at=row.settled_at,
+    )
 
 
 def _add_totals(found: Routes, rooms: Rooms) -> None:

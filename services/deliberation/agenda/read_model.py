@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from shared.contracts.deliberation_agenda import AgendaItemSettled, AgendaItemTaken
 from shared.contracts.wishes import (
     RequestAnswered,
     RequestClosed,
@@ -79,6 +80,80 @@ MATTERS = ReadModel(
     events=(RequestReceived, RequestAnswered, RequestReturned, RequestClosed, RequestReopened),
     indexes=(("scope", "month"), ("scope", "category", "area")),
 )
+
+
+class ItemRow(Row):
+    """A matter that was brought before the council: taken, settled (with its fate) or declined."""
+
+    scope: str
+    item: str
+    area: str
+    category: str
+    requests: int
+    state: str
+    fate: str
+    taken_at: datetime
+    settled_at: datetime | None = None
+
+
+def _fold_item(key: tuple[Any, ...], row: ItemRow | None, fact: Fact) -> ItemRow | None:
+    match fact.event, row:
+        case AgendaItemTaken() as event, None:
+            return ItemRow(
+                scope=key[0],
+                item=key[1],
+                area=event.area,
+                category=event.category,
+                requests=event.requests,
+                state="taken",
+                fate="",
+                taken_at=fact.occurred_at,
+            )
+        case AgendaItemSettled(fate=fate), ItemRow(state="taken"):
+            return msgspec.structs.replace(
+                row, state="settled", fate=fate.value, settled_at=fact.occurred_at
+            )
+        case _:
+            return row
+
+
+AGENDA_ITEMS = ReadModel(
+    name="agenda_items",
+    revision=1,
+    row=ItemRow,
+    key=("scope", "item"),
+    keys=_keys,
+    fold=_fold_item,
+    events=(AgendaItemTaken, AgendaItemSettled),
+    indexes=(("scope", "taken_at"),),
+)
+
+
+async def list_items(
+    tables: Tables,
+    scope: str,
+    *,
+    state: str | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[ItemRow]:
+    """Give the council's items, the latest taken first."""
+    rows = await tables.fetch(
+        """
+        SELECT i.scope, i.item, i.area, i.category, i.requests, i.state, i.fate, i.taken_at,
+               i.settled_at
+        FROM {agenda_items} AS i
+        WHERE i.scope = $1 AND ($2::text IS NULL OR i.state = $2)
+          AND ($3::timestamptz IS NULL OR (i.taken_at, i.item) < ($3, $4))
+        ORDER BY i.taken_at DESC, i.item DESC
+        LIMIT $5
+        """,
+        scope,
+        state,
+        *(after or (None, "")),
+        limit,
+    )
+    return [ItemRow(**dict(row)) for row in rows]
 
 
 class AgendaItem(msgspec.Struct, frozen=True, kw_only=True):
