@@ -38,8 +38,8 @@ compose-secrets: $(READY) ## Draw the secrets that docker-compose.yml mounts
 	@exec $(BIN)/python -m shared.cli compose-secrets
 
 .PHONY: test
-test: $(READY) ## Run every test that one machine can prove: ARGS=… goes to pytest
-	@exec $(BIN)/python -m pytest $(TESTS) $(ARGS)
+test: $(READY) ## Run every test that one machine can prove: ARGS=… goes to pytest, INFRA=docker uses containers
+	@exec env $(if $(INFRA),COGOV_TEST_INFRA='$(INFRA)') $(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 .PHONY: check
 check: $(READY) ## Lint, types, walls and the tests that need no server, in under a minute
