@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shared.kit.lease import WRITE
+import asyncpg
+
+from shared.kit.lease import PROJECT, WRITE
 from shared.kit.read_models.cursors import status
 from shared.kit.verify.findings import Check, Note
 from shared.kit.verify.site import Scene, ServiceUnderTest
@@ -111,7 +113,9 @@ async def _look(scene: Scene, goal: _Goal) -> _Look:
         look.at("nobody ever held the lease", role=WRITE)
     for row in leases:
         lease = {"role": row["role"], "holder": row["holder"], "epoch": row["epoch"]}
-        if row["expired"]:
+        if _given_back(row, leases):
+            look.at("")
+        elif row["expired"]:
             look.at("the lease has expired: nobody holds it", **lease)
         elif row["role"] == WRITE and row["epoch"] != row["head_epoch"]:
             look.at(f"the log's epoch is {row['head_epoch']}", **lease)
@@ -133,6 +137,14 @@ async def _look(scene: Scene, goal: _Goal) -> _Look:
             look.at(what, topic=topic, part=part, offset=offset, source_position=reached)
     await _look_at_models(goal, look)
     return look
+
+
+def _given_back(row: asyncpg.Record, leases: Sequence[asyncpg.Record]) -> bool:
+    """Tell whether a release that is over gave its projector's lease back to a later one."""
+    projects = row["role"].startswith(PROJECT) and not row["holder"]
+    return projects and any(
+        other["role"].startswith(PROJECT) and not other["expired"] for other in leases
+    )
 
 
 async def _look_at_models(goal: _Goal, look: _Look) -> None:

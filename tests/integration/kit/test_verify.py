@@ -689,6 +689,22 @@ async def test_i10_names_a_missing_and_an_expired_lease(house: House) -> None:
     assert_named(finding, "nobody ever held", service=MARKET, role="write")
 
 
+async def test_i10_lets_a_release_that_is_over_give_its_projection_back(house: House) -> None:
+    given = (
+        "INSERT INTO kit.lease (role, holder, address, epoch, until, revision)"
+        " VALUES ($1, $2, '', 1, clock_timestamp() + $3 * '1 s'::interval, 1)"
+    )
+    async with house.leased():
+        await write(house.garden, given, "project/1", "", -10)
+        finding = await look(house, "I10")
+        assert_named(finding, "expired", service=GARDEN, role="project/1")
+
+        await write(house.garden, given, "project/2", "living", 3600)
+        roles = {note.where.get("role") for note in (await look(house, "I10")).violations}
+        # The second one does not renew here, and is named; the first is over.
+        assert roles == {"project/2"}
+
+
 async def test_i10_names_a_lease_that_is_not_renewed_or_of_another_epoch(house: House) -> None:
     async with house.leased():
         await write(house.market, "UPDATE kit.head SET epoch = 5")
