@@ -11,6 +11,14 @@ from services.wishes.categories.in_force import IN_FORCE, Categoriser
 from services.wishes.deadlines import api as deadlines_api
 from services.wishes.deadlines.domain import ACCESS as DEADLINES_ACCESS
 from services.wishes.deadlines.domain import DEADLINE_POLICY, WORKING_DAYS
+from services.wishes.erasure.effect import END_THE_REST
+from services.wishes.erasure.process import (
+    ERASE_WHEN_ASKED,
+    ERASURE,
+    ConfirmErasure,
+    EraseTexts,
+    subjects_of,
+)
 from services.wishes.evidence import api as evidence_api
 from services.wishes.evidence.domain import ACCESS as EVIDENCE_ACCESS
 from services.wishes.evidence.domain import EVIDENCE, MATTER
@@ -51,6 +59,7 @@ from shared.authority import GRANTS, IDENTITY, NODE, OPERATING, Allow, Directory
 from shared.contracts.deliberation import EVENTS as DELIBERATION_EVENTS
 from shared.contracts.topics import TOPICS
 from shared.contracts.wishes import EVENTS
+from shared.contracts.wishes_erasure import SubjectTextsErased
 from shared.kit.http.access_log import ACTION as READ_ACCESS_LOG
 from shared.kit.http.access_log import access_log_routes
 from shared.kit.http.commands import Routes
@@ -84,7 +93,16 @@ def _routes(rooms: Rooms) -> Sequence[Routes]:
     )
 
 
-POLICY = PolicyTable(ACCESS, internal=(*REQUEST_INTERNAL, RecordNotice, *RECURRENCE_INTERNAL))
+POLICY = PolicyTable(
+    ACCESS,
+    internal=(
+        *REQUEST_INTERNAL,
+        RecordNotice,
+        *RECURRENCE_INTERNAL,
+        EraseTexts,
+        ConfirmErasure,
+    ),
+)
 SERVICE = Service(
     name="wishes",
     revision=2,
@@ -114,6 +132,7 @@ SERVICE = Service(
         RECURRING,
         FATE,
         RECURRENCE.decider,
+        ERASURE,
     ),
     heard_views=(
         NODE,
@@ -127,7 +146,8 @@ SERVICE = Service(
     ),
     read_models=(REQUESTS, HOPS, DEADLINES, ESCALATIONS, CALLBACKS, EVIDENCE_FILES, FATES),
     searchable=REQUEST_TEXTS,
-    rules=(HANDING_ON, NOTICES, *RECURRENCE_RULES),
+    rules=(HANDING_ON, NOTICES, *RECURRENCE_RULES, ERASE_WHEN_ASKED, END_THE_REST),
+    erases={SubjectTextsErased: subjects_of},
     processes=(RECURRENCE,),
     guard=DirectoryGuard(POLICY),
     directory=TOPICS["deliberation"],

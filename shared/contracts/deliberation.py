@@ -1,8 +1,8 @@
 """Events of `services/deliberation` that others hear: the directory's places and persons.
 
 Streams: `deliberation/node/<node>` (scope: the district), `deliberation/identity/<identity>`,
-`deliberation/grants/<resident>` and `deliberation/resident/<resident>` (persons' streams; scope:
-the district). All are public.
+`deliberation/grants/<resident>`, `deliberation/resident/<resident>` and
+`deliberation/erasure/<resident>` (persons' streams; scope: the district). All are public.
 """
 
 from __future__ import annotations
@@ -94,6 +94,37 @@ class AccountLinked(DeliberationEvent):
     account: UUID
 
 
+class SubjectErasureRequested(DeliberationEvent):
+    """Whoever keeps texts of one of these pseudonyms erases them, and answers.
+
+    `subjects` are all that stand for the resident; `services` are those that must answer.
+    """
+
+    resident: UUID
+    subjects: tuple[UUID, ...]
+    services: tuple[str, ...]
+
+
+class SubjectErasureAnswered(DeliberationEvent):
+    """A service has nothing of the resident any more."""
+
+    resident: UUID
+    by: str
+
+
+class ErasureAnswerMissing(DeliberationEvent):
+    """These services did not answer in time: an operator must look."""
+
+    resident: UUID
+    services: tuple[str, ...]
+
+
+class SubjectErased(DeliberationEvent):
+    """Every service has answered."""
+
+    resident: UUID
+
+
 EVENTS: tuple[type[Event], ...] = (
     NodeAdded,
     IdentityLinked,
@@ -102,6 +133,10 @@ EVENTS: tuple[type[Event], ...] = (
     ResidentRegistered,
     AccountLinked,
     *AGENDA_EVENTS,
+    SubjectErasureRequested,
+    SubjectErasureAnswered,
+    ErasureAnswerMissing,
+    SubjectErased,
 )
 
 
@@ -123,3 +158,8 @@ def grants_stream(resident: UUID | str) -> str:
 def resident_stream(resident: UUID | str) -> str:
     """Name the stream of a resident on the roll."""
     return f"{SERVICE}/resident/{resident}"
+
+
+def erasure_stream(resident: UUID | str) -> str:
+    """Name the stream of a resident's erasure."""
+    return f"{SERVICE}/erasure/{resident}"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import Event
 from shared.contracts.wishes_deadlines import TIME_EVENTS, Priority
+from shared.contracts.wishes_erasure import ERASURE_EVENTS
 from shared.contracts.wishes_recurrence import RECURRENCE_EVENTS
 
 SERVICE = "wishes"
@@ -379,6 +380,7 @@ EVENTS: tuple[type[Event], ...] = (
     CategoryPolicyAdopted,
     *TIME_EVENTS,
     *RECURRENCE_EVENTS,
+    *ERASURE_EVENTS,
 )
 
 

@@ -6,6 +6,7 @@ The rules:
   own key; nobody else on the roll has the same ID number, which is kept as a claim only.
 - Accounts under which a resident is known to other services are linked to the resident, at most
   `ACCOUNTS_MAX`; an account is one person's.
+- Who is erased stays off the roll: nothing is added under that id any more.
 - A step taken again changes nothing: it is already so.
 """
 
@@ -21,6 +22,8 @@ from shared.contracts.deliberation import (
     NodeKind,
     ResidentKind,
     ResidentRegistered,
+    SubjectErasureRequested,
+    erasure_stream,
     node_stream,
     resident_stream,
 )
@@ -29,6 +32,7 @@ from shared.decider import (
     Command,
     Decider,
     Fact,
+    Read,
     RefusalKind,
     Refused,
     State,
@@ -54,6 +58,12 @@ class OnTheRoll(State):
     accounts: tuple[str, ...] = ()
 
 
+class Forgotten(State):
+    """Whether the resident's erasure was asked for."""
+
+    asked: bool = False
+
+
 class RegisterResident(Command):
     """Put a resident on the roll; `subject` sealed the texts, `accounts` are pseudonyms."""
 
@@ -75,6 +85,10 @@ class ResidentNotFound(Refused):
     """There is no such resident on the roll."""
 
     kind = RefusalKind.NOT_FOUND
+
+
+class ResidentErased(Refused):
+    """The resident was erased: whoever comes back is registered anew."""
 
 
 class ResidentTaken(Refused):
@@ -119,8 +133,18 @@ def evolve(state: Resident, fact: Fact) -> Resident:
             return state
 
 
+def evolve_forgotten(state: Forgotten, fact: Fact) -> Forgotten:
+    """Follow the stream of a resident's erasure."""
+    return Forgotten(asked=state.asked or isinstance(fact.event, SubjectErasureRequested))
+
+
+FORGOTTEN = View("resident.forgotten", 1, Forgotten, Forgotten(), evolve_forgotten)
+
+
 def decide(command: ResidentCommand, state: Resident, states: States, asked: Asked) -> Sequence[To]:
     """Give what follows from a command; nothing when it is already so."""
+    if states.get(erasure_stream(command.resident), FORGOTTEN).asked:
+        raise ResidentErased
     match command, state:
         case RegisterResident(), NotOnTheRoll():
             if states.get(node_stream(asked.scope), NODE).kind != NodeKind.DISTRICT.value:
@@ -165,6 +189,7 @@ RESIDENT: Decider[ResidentCommand, Resident] = Decider(
     commands=(RegisterResident, LinkAccount),
     target=lambda command: resident_stream(command.resident),
     decide=decide,
+    reads=lambda command: (Read(erasure_stream(command.resident), FORGOTTEN),),
 )
 
 CLAIM_REFUSALS = {ID_NUMBER: IdNumberTaken, ACCOUNT: AccountTaken}

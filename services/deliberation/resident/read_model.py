@@ -9,14 +9,21 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from shared.contracts.deliberation import AccountLinked, ResidentRegistered
+from shared.contracts.deliberation import (
+    AccountLinked,
+    ResidentRegistered,
+    SubjectErasureRequested,
+)
 from shared.decider import Fact
 from shared.kit.read_models.model import ReadModel, Row
 from shared.kit.read_models.tables import Tables
 
 
 class ResidentRow(Row):
-    """A resident; `texts` is the vault record with the name, sealed under `subject`'s key."""
+    """A resident who is not erased.
+
+    `texts` is the vault record with the name, sealed under `subject`'s key.
+    """
 
     scope: str
     resident: UUID
@@ -30,7 +37,11 @@ class ResidentRow(Row):
 def resident_keys(fact: Fact) -> tuple[tuple[Any, ...], ...]:
     """Name the one row of a resident."""
     match fact.event:
-        case ResidentRegistered(resident=resident) | AccountLinked(resident=resident):
+        case (
+            ResidentRegistered(resident=resident)
+            | AccountLinked(resident=resident)
+            | SubjectErasureRequested(resident=resident)
+        ):
             return ((fact.scope, resident),)
         case _:
             return ()
@@ -48,6 +59,8 @@ def fold_resident(_key: tuple[Any, ...], row: ResidentRow | None, fact: Fact) ->
                 subject=event.subject,
                 registered_at=fact.occurred_at,
             )
+        case SubjectErasureRequested(), _:
+            return None
         case AccountLinked(), ResidentRow(accounts=accounts):
             return replace(row, accounts=accounts + 1)
         case _:
@@ -56,12 +69,12 @@ def fold_resident(_key: tuple[Any, ...], row: ResidentRow | None, fact: Fact) ->
 
 RESIDENTS = ReadModel(
     name="residents",
-    revision=1,
+    revision=2,
     row=ResidentRow,
     key=("scope", "resident"),
     keys=resident_keys,
     fold=fold_resident,
-    events=(ResidentRegistered, AccountLinked),
+    events=(ResidentRegistered, AccountLinked, SubjectErasureRequested),
     indexes=(("scope", "texts"),),
 )
 

@@ -7,6 +7,7 @@ from services.deliberation.resident.domain import (
     NotTheDistrict,
     OnTheRoll,
     RegisterResident,
+    ResidentErased,
     ResidentNotFound,
     ResidentTaken,
     TooManyAccounts,
@@ -17,6 +18,8 @@ from shared.contracts.deliberation import (
     NodeKind,
     ResidentKind,
     ResidentRegistered,
+    SubjectErasureRequested,
+    erasure_stream,
     node_stream,
     resident_stream,
 )
@@ -95,3 +98,10 @@ def test_the_roll_knows_every_pseudonym_of_a_resident() -> None:
         subject=str(SUBJECT),
         accounts=(str(UUID(int=10)),),
     )
+
+
+def test_who_is_erased_stays_off_the_roll() -> None:
+    requested = SubjectErasureRequested(resident=ID, subjects=(SUBJECT,), services=("wishes",))
+    spec = SPEC.given(STREAM, REGISTERED).given(erasure_stream(ID), requested)
+    for command in (register(), link(10)):
+        spec.when(command).then_refused(ResidentErased)

@@ -7,6 +7,7 @@ from shared.contracts.deliberation import (
     NodeKind,
     ResidentKind,
     ResidentRegistered,
+    SubjectErasureRequested,
     resident_stream,
 )
 from shared.kit.testing.spec import NOW, facts_of, fold_all
@@ -24,6 +25,11 @@ def test_a_resident_is_a_row_with_the_number_of_accounts() -> None:
     row = rows["north", ID]
     assert (row.kind, row.texts, row.subject) == ("floating", UUID(int=2), UUID(int=3))
     assert (row.registered_at, row.accounts) == (NOW, 1)
+
+
+def test_who_is_erased_is_no_row() -> None:
+    requested = SubjectErasureRequested(resident=ID, subjects=(UUID(int=3),), services=("w",))
+    assert fold_all(RESIDENTS, facts_of(STREAM, REGISTERED, requested, scope="north")) == {}
 
 
 def test_other_facts_are_no_residents() -> None:

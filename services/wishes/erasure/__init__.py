@@ -1,0 +1,1 @@
+"""Erasure: what wishes does when the directory asks to forget a resident."""
