@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from services.wishes.calendar import Calendar, Year
-from shared.contracts.wishes_deadlines import (
+from shared.contracts.wishes.deadlines import (
     DeadlinePolicyAdopted,
     Priority,
     WorkingDaysAdopted,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from services.wishes.categories.domain import categories_from_rows, categorise
+from services.wishes.categories.domain import categories_from_rows
+from services.wishes.categoriser import categorise
 from shared.cli.client import ApiClient
 from shared.cli.importing import DESK_UNIT
 from shared.cli.messages import Message

@@ -1,4 +1,4 @@
-"""What a service is made of: everything that `app.py` lists and the roles then run."""
+"""What a service is made of: what its features add up to, and what the roles then run."""
 
 from __future__ import annotations
 

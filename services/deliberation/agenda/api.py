@@ -18,7 +18,7 @@ from services.deliberation.agenda.read_model import (
     list_items,
 )
 from services.deliberation.agenda.read_model import totals as agenda_totals
-from shared.contracts.wishes_recurrence import Fate
+from shared.contracts.wishes.recurrence import Fate
 from shared.kit.http.bodies import TimedBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.http.pages import Page, Paging

@@ -15,14 +15,14 @@ from uuid import UUID
 
 from shared.authority import NODE, Allow
 from shared.contracts.deliberation import NodeKind, node_stream
-from shared.contracts.deliberation_agenda import (
+from shared.contracts.deliberation.agenda import (
     AgendaEvent,
     AgendaItemDeclined,
     AgendaItemSettled,
     AgendaItemTaken,
     agenda_item_stream,
 )
-from shared.contracts.wishes_recurrence import AgendaItemRequested, Fate
+from shared.contracts.wishes.recurrence import AgendaItemRequested, Fate
 from shared.decider import (
     Asked,
     Command,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from shared.contracts.deliberation_agenda import AgendaItemSettled, AgendaItemTaken
+from shared.contracts.deliberation.agenda import AgendaItemSettled, AgendaItemTaken
 from shared.contracts.wishes import (
     RequestAnswered,
     RequestClosed,

@@ -30,7 +30,7 @@ from shared.contracts.deliberation import (
     erasure_stream,
     resident_stream,
 )
-from shared.contracts.wishes_erasure import SubjectErasureDone
+from shared.contracts.wishes.erasure import SubjectErasureDone
 from shared.decider import (
     Asked,
     Command,

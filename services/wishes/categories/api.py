@@ -12,7 +12,7 @@ from services.wishes.categories.domain import (
     CategoryDraft,
     categories_from_rows,
 )
-from services.wishes.categories.in_force import Categoriser
+from services.wishes.categoriser import Categoriser
 from services.wishes.language import UNIT_PATTERN
 from shared.kit.http.bodies import CommandBody
 from shared.kit.http.commands import Call, Draft, Routes
@@ -60,9 +60,10 @@ class PolicyAnswer(BaseModel):
     categories: list[CategoryAnswer]
 
 
-def routes(rooms: Rooms, categoriser: Categoriser) -> Routes:
+def routes(rooms: Rooms) -> Routes:
     """Give the routes of the category policy."""
     found = Routes("wishes", rooms.edge)
+    categoriser = Categoriser(rooms.states, rooms.district, rooms.edge.clock)
 
     async def get_category_policy(reader: Reading) -> PolicyAnswer:
         """Show the policy in force for this place's district."""

@@ -44,7 +44,6 @@ from shared.decider import (
 )
 
 RULE = "keyword_weight_v1"
-SUBJECT_WEIGHT = 3  # a subject names the matter; a text also tells what surrounds it
 CATEGORIES_MAX = 100
 KEYWORDS_MAX = 10_000  # of a policy: one event holds them all, and every message is searched
 
@@ -186,19 +185,6 @@ ACCESS = (
         for role in ("district_admin", "secretary", "desk", "department", "integration", "resident")
     ),
 )
-
-
-def categorise(categories: Sequence[Category], subject: str, text: str) -> str:
-    """Assign a category to a message by `keyword_weight_v1`."""
-    assigned, heaviest = UNCATEGORISED, 0
-    for category in categories:
-        weight = sum(
-            len(keyword) * (SUBJECT_WEIGHT * subject.count(keyword) + text.count(keyword))
-            for keyword in category.keywords
-        )
-        if weight > heaviest:
-            assigned, heaviest = category.name, weight
-    return assigned
 
 
 def categories_from_rows(rows: Iterable[tuple[str, str, str]]) -> tuple[Category, ...]:

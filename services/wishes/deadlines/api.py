@@ -15,7 +15,7 @@ from services.wishes.deadlines.domain import (
     TermDraft,
 )
 from services.wishes.in_force import NUMBERS, reads_of
-from shared.contracts.wishes_deadlines import Priority
+from shared.contracts.wishes.deadlines import Priority
 from shared.kit.http.bodies import CommandBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.http.queries import Reading

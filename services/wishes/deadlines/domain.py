@@ -25,7 +25,7 @@ from services.wishes.calendar import WORKING_DAYS_MAX
 from shared.authority import NODE, Allow
 from shared.contracts.deliberation import NodeKind, node_stream
 from shared.contracts.envelope import Event
-from shared.contracts.wishes_deadlines import (
+from shared.contracts.wishes.deadlines import (
     DeadlinePolicyAdopted,
     Priority,
     Step,

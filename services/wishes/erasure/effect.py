@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.wishes.erasure.process import ConfirmErasure
-from shared.contracts.wishes_erasure import SubjectTextsErased
+from shared.contracts.wishes.erasure import SubjectTextsErased
 from shared.decider import Command, Fact
 from shared.kit.erasure import SINK, erasing
 from shared.rules import Effect, Outcome, Outside

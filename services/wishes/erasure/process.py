@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shared.contracts.deliberation import SubjectErasureRequested
-from shared.contracts.wishes_erasure import (
+from shared.contracts.wishes.erasure import (
     SubjectErasureDone,
     SubjectTextsErased,
     subject_erasure_stream,

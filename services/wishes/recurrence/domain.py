@@ -22,7 +22,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import msgspec
 
 from shared.contracts.envelope import Event
-from shared.contracts.wishes_recurrence import Fate, FateTold, fate_stream
+from shared.contracts.wishes.recurrence import Fate, FateTold, fate_stream
 from shared.decider import Asked, Command, Decider, Fact, State, States, To, View
 
 TIMES: Final = 5

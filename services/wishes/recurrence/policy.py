@@ -21,13 +21,13 @@ from services.wishes.recurrence.process import (
     HearTaken,
     RecurrenceUnknown,
 )
-from shared.contracts.deliberation_agenda import (
+from shared.contracts.deliberation.agenda import (
     AgendaItemDeclined,
     AgendaItemSettled,
     AgendaItemTaken,
 )
 from shared.contracts.wishes import RequestReceived
-from shared.contracts.wishes_recurrence import (
+from shared.contracts.wishes.recurrence import (
     Fate,
     RecurrenceDeclined,
     RecurrenceLapsed,

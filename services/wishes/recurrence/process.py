@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from shared.contracts.envelope import Event
-from shared.contracts.wishes_recurrence import (
+from shared.contracts.wishes.recurrence import (
     AgendaItemRequested,
     Fate,
     RecurrenceDeclined,

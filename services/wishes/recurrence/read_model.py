@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from shared.contracts.wishes_recurrence import FateTold
+from shared.contracts.wishes.recurrence import FateTold
 from shared.decider import Fact
 from shared.kit.read_models.model import ReadModel, Row
 from shared.kit.read_models.tables import Tables

@@ -22,7 +22,7 @@ from services.wishes.request.commands import (
 from services.wishes.request.reading import add_queries
 from services.wishes.request.timing_api import add_timing
 from shared.contracts.wishes import CloseReason, RequestKind, ReturnReason, TransferReason
-from shared.contracts.wishes_deadlines import Priority
+from shared.contracts.wishes.deadlines import Priority
 from shared.kit.http.bodies import TimedBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.ports import Secret

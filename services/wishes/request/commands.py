@@ -14,7 +14,7 @@ from shared.contracts.wishes import (
     ReviewFinding,
     TransferReason,
 )
-from shared.contracts.wishes_deadlines import Priority
+from shared.contracts.wishes.deadlines import Priority
 from shared.decider import Command
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from shared.contracts.wishes import CloseReason, PauseReason, RequestKind, ReturnReason
-from shared.contracts.wishes_deadlines import Priority
+from shared.contracts.wishes.deadlines import Priority
 from shared.decider import State
 
 

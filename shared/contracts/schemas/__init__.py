@@ -10,11 +10,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.contracts import deliberation, wishes
 from shared.contracts.envelope import Event
+from shared.contracts.published import published
+from shared.contracts.topics import TOPICS
 
 FOLDER = Path(__file__).parent
-PUBLISHED: tuple[type[Event], ...] = (*wishes.EVENTS, *deliberation.EVENTS)
+PUBLISHED: tuple[type[Event], ...] = tuple(
+    event for service in TOPICS for event in published(service)
+)
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 

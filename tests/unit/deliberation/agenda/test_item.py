@@ -16,13 +16,13 @@ from services.deliberation.agenda.domain import (
     TakeOnAgenda,
 )
 from shared.contracts.deliberation import NodeAdded, NodeKind, node_stream
-from shared.contracts.deliberation_agenda import (
+from shared.contracts.deliberation.agenda import (
     AgendaItemDeclined,
     AgendaItemSettled,
     AgendaItemTaken,
     agenda_item_stream,
 )
-from shared.contracts.wishes_recurrence import AgendaItemRequested, Fate
+from shared.contracts.wishes.recurrence import AgendaItemRequested, Fate
 from shared.decider import To
 from shared.kit.testing.spec import NOW, Spec, facts_of
 

@@ -11,9 +11,8 @@ from services.wishes.categories.domain import (
     AdoptCategoryPolicy,
     CategoryDraft,
     categories_from_rows,
-    categorise,
 )
-from services.wishes.categories.in_force import IN_FORCE
+from services.wishes.categoriser import IN_FORCE, categorise
 from services.wishes.language import UNCATEGORISED
 from shared.contracts.deliberation import NodeAdded, NodeKind, node_stream
 from shared.contracts.wishes import Category, CategoryPolicyAdopted, category_policy_stream

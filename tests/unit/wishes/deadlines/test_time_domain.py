@@ -22,7 +22,7 @@ from services.wishes.deadlines.domain import (
 from services.wishes.in_force import TERMS
 from services.wishes.in_force import WORKING_DAYS as IN_FORCE
 from shared.contracts.deliberation import NodeAdded, NodeKind, node_stream
-from shared.contracts.wishes_deadlines import (
+from shared.contracts.wishes.deadlines import (
     DeadlinePolicyAdopted,
     Priority,
     Step,

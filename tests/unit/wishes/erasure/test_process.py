@@ -11,7 +11,7 @@ from services.wishes.erasure.process import (
     subjects_of,
 )
 from shared.contracts.deliberation import SubjectErasureRequested
-from shared.contracts.wishes_erasure import (
+from shared.contracts.wishes.erasure import (
     SubjectErasureDone,
     SubjectTextsErased,
     subject_erasure_stream,

@@ -34,13 +34,13 @@ from services.wishes.recurrence.process import (
     RecurrenceUnknown,
     due,
 )
-from shared.contracts.deliberation_agenda import (
+from shared.contracts.deliberation.agenda import (
     AgendaItemDeclined,
     AgendaItemSettled,
     AgendaItemTaken,
 )
 from shared.contracts.wishes import RequestKind, RequestReceived
-from shared.contracts.wishes_recurrence import (
+from shared.contracts.wishes.recurrence import (
     AgendaItemRequested,
     Fate,
     FateTold,

@@ -38,7 +38,7 @@ from shared.contracts.wishes import (
     Rung,
     TransferReason,
 )
-from shared.contracts.wishes_deadlines import Priority
+from shared.contracts.wishes.deadlines import Priority
 from shared.decider import To
 from tests.fixtures.requests import (
     ACCEPT,

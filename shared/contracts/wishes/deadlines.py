@@ -93,7 +93,7 @@ class DeadlinePolicyAdopted(TimeEvent):
     open_max: int
 
 
-TIME_EVENTS: tuple[type[Event], ...] = (WorkingDaysAdopted, DeadlinePolicyAdopted)
+EVENTS: tuple[type[Event], ...] = (WorkingDaysAdopted, DeadlinePolicyAdopted)
 
 
 def working_days_stream(district: str) -> str:

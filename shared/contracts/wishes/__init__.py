@@ -2,7 +2,7 @@
 
 Streams: `wishes/request/<request>` and `wishes/evidence/<request>` (scope: the community),
 `wishes/category_policy/<district>` (scope: the district); how time is counted says
-`wishes_deadlines.py`. All are public. `texts` names a vault record: no text is in an event.
+`deadlines.py`. All are public. `texts` names a vault record: no text is in an event.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import Event
-from shared.contracts.wishes_deadlines import TIME_EVENTS, Priority
-from shared.contracts.wishes_erasure import ERASURE_EVENTS
-from shared.contracts.wishes_recurrence import RECURRENCE_EVENTS
+from shared.contracts.wishes.deadlines import Priority
 
 SERVICE = "wishes"
 
@@ -378,9 +376,6 @@ EVENTS: tuple[type[Event], ...] = (
     RequestReopened,
     EvidenceAttached,
     CategoryPolicyAdopted,
-    *TIME_EVENTS,
-    *RECURRENCE_EVENTS,
-    *ERASURE_EVENTS,
 )
 
 

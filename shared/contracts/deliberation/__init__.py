@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from shared.contracts.deliberation_agenda import AGENDA_EVENTS
 from shared.contracts.envelope import Event
 
 SERVICE = "deliberation"
@@ -132,7 +131,6 @@ EVENTS: tuple[type[Event], ...] = (
     RoleRevoked,
     ResidentRegistered,
     AccountLinked,
-    *AGENDA_EVENTS,
     SubjectErasureRequested,
     SubjectErasureAnswered,
     ErasureAnswerMissing,

@@ -83,7 +83,7 @@ class FateTold(RecurrenceEvent):
     fate: Fate
 
 
-RECURRENCE_EVENTS: tuple[type[Event], ...] = (
+EVENTS: tuple[type[Event], ...] = (
     AgendaItemRequested,
     RecurrenceOnAgenda,
     RecurrenceDeclined,

@@ -10,7 +10,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.contracts.envelope import Event
-from shared.contracts.wishes_recurrence import Fate
+from shared.contracts.wishes.recurrence import Fate
 
 
 class AgendaEvent(Event):
@@ -42,7 +42,7 @@ class AgendaItemSettled(AgendaEvent):
     fate: Fate
 
 
-AGENDA_EVENTS: tuple[type[Event], ...] = (AgendaItemTaken, AgendaItemDeclined, AgendaItemSettled)
+EVENTS: tuple[type[Event], ...] = (AgendaItemTaken, AgendaItemDeclined, AgendaItemSettled)
 
 
 def agenda_item_stream(item: UUID | str) -> str:

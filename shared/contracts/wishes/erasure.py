@@ -30,7 +30,7 @@ class SubjectErasureDone(ErasureEvent):
     resident: UUID
 
 
-ERASURE_EVENTS: tuple[type[Event], ...] = (SubjectTextsErased, SubjectErasureDone)
+EVENTS: tuple[type[Event], ...] = (SubjectTextsErased, SubjectErasureDone)
 
 
 def subject_erasure_stream(resident: UUID | str) -> str:

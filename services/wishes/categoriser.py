@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.wishes.categories.domain import categorise
+from services.wishes.language import UNCATEGORISED
 from shared.contracts.wishes import Category, CategoryPolicyAdopted, category_policy_stream
 from shared.decider import Fact, Read, State, View
 from shared.kit.ports import Clock
 from shared.kit.states import StateReader
 
+SUBJECT_WEIGHT: Final = 3  # a subject names the matter; a text also tells what surrounds it
 _FRESH: Final = timedelta(seconds=1)
 
 
@@ -70,3 +72,16 @@ class Categoriser:
         """Give the policy's version and the category that its rule assigns."""
         version, categories = await self.policy()
         return version, categorise(categories, subject, text)
+
+
+def categorise(categories: Sequence[Category], subject: str, text: str) -> str:
+    """Assign a category to a message by `keyword_weight_v1`."""
+    assigned, heaviest = UNCATEGORISED, 0
+    for category in categories:
+        weight = sum(
+            len(keyword) * (SUBJECT_WEIGHT * subject.count(keyword) + text.count(keyword))
+            for keyword in category.keywords
+        )
+        if weight > heaviest:
+            assigned, heaviest = category.name, weight
+    return assigned
