@@ -7,9 +7,9 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import httpx
@@ -22,6 +22,7 @@ from shared.kit.forward import Door
 from shared.kit.http.edge import Edge
 from shared.kit.ingest import Ingest, IngestLimits
 from shared.kit.kafka.bus import KafkaBus
+from shared.kit.keyed_states import KeyedStates
 from shared.kit.lease import WRITE, Holding, Lease, LeaseTerms, who_holds
 from shared.kit.letters import DeadLetters
 from shared.kit.measuring import Measuring
@@ -41,6 +42,7 @@ from shared.kit.rules.sinks import sinks_of
 from shared.kit.running import Running
 from shared.kit.service import FullGuard, Service
 from shared.kit.settings import ServiceSettings
+from shared.kit.views import NewerVersionError
 from shared.kit.writer import FencedError, Writer, WriterLimits
 from shared.rules import Policy
 
@@ -90,19 +92,27 @@ class Replica:
         lease = Lease(terms, metrics)
         self.readiness.stands_by(lease)
         self.running.pulse.watch("lease", lambda: lease.alive)
-        epoch = await lease.wait()
+        states = KeyedStates(
+            self.pool,
+            self.service.views(),
+            page_events_max=settings.states_page_events_max,
+        )
+        epoch = await states.beside(lease.wait, lease.tick)
         lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         lease.keep(lambda reason: _resolve(lost, reason))
         _log.info("lease.taken", role=WRITE, epoch=epoch)
+        ticking = asyncio.create_task(_tick(lease), name="tick")
         try:
-            await self._open(epoch, lease, lost)
+            await _unless_lost(lost, states.catch_up_surely())
+            await self._open(epoch, states, lost)
         finally:
+            ticking.cancel()
             self.door.close()
             if self.writer is not None:
                 self.writer.close()
             await lease.release()
 
-    async def _open(self, epoch: int, lease: Lease, lost: asyncio.Future[str]) -> None:
+    async def _open(self, epoch: int, states: KeyedStates, lost: asyncio.Future[str]) -> None:
         writer = self._writer(epoch)
         self.writer = writer
         relay = self._relay(epoch, writer)
@@ -126,7 +136,7 @@ class Replica:
             asyncio.create_task(relay.run(), name="relay"),
             asyncio.create_task(ingest.run(), name="ingest"),
             asyncio.create_task(rules.run(), name="rules"),
-            asyncio.create_task(_tick(lease), name="tick"),
+            asyncio.create_task(states.keep_on(epoch), name="states"),
             asyncio.create_task(measuring.run(), name="metrics"),
             asyncio.create_task(self._measure_rules(), name="rule metrics"),
         ]
@@ -282,6 +292,21 @@ def _reason(tasks: Sequence[asyncio.Task[None]], lost: asyncio.Future[str]) -> L
                 _log.error("leading.failed", task=task.get_name(), exc_info=error)
             return LeadershipLostError(f"{task.get_name()}: {type(error).__name__}")
     return LeadershipLostError(lost.result() if lost.done() else "a loop ended")
+
+
+async def _unless_lost(lost: asyncio.Future[str], work: Coroutine[Any, Any, None]) -> None:
+    """Do what must be done before the writer opens, if the lease lasts so long."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if lost.done():
+            raise LeadershipLostError(lost.result())
+        task.result()
+    except NewerVersionError as newer:
+        raise LeadershipLostError(f"a newer release wrote {newer}") from newer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _resolve(lost: asyncio.Future[str], reason: str) -> None:

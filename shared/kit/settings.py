@@ -113,6 +113,9 @@ class ServiceSettings(BaseSettings):
     heartbeat_interval_ms: int = Field(default=2000, ge=50)
     ingest_batch_records_max: int = Field(default=500, ge=1)
     ingest_poll_timeout_ms: int = Field(default=200, ge=1)
+    states_page_events_max: int = Field(
+        default=2000, ge=1, description="built at once for a new revision of a keyed view"
+    )
     rules_page_events_max: int = Field(default=500, ge=1)
     rules_poll_interval_ms: int = Field(default=200, ge=1)
     timers_page_max: int = Field(default=256, ge=1)

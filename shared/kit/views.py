@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -59,6 +59,12 @@ class Views:
         """Give the beginnings of the names of all streams that can have timers."""
         return tuple(name for name, one in self._owners.items() if one.timers is not None)
 
+    @property
+    def keyed(self) -> Mapping[str, View[Any]]:
+        """Give the keyed views, by the beginnings of their streams' names."""
+        found = {name: one.view for name, one in self._owners.items()}
+        return {name: view for name, view in found.items() if view.key_of is not None}
+
     def owner(self, stream: str) -> Decider[Any, Any] | None:
         """Give the aggregate that a stream belongs to, if it is one of this service."""
         service, _, rest = stream.partition("/")
@@ -81,14 +87,19 @@ class Views:
         Of a type that it knows in another version it cannot say what the event means to the view:
         raises NewerVersionError.
         """
+        for stored in self.readable(events):
+            fact = self.fact(stored)
+            if view.key_of is None or view.key_of(fact) == key:
+                state = view.evolve(state, fact)
+        return state
+
+    def readable(self, events: Iterable[Stored]) -> Iterator[Stored]:
+        """Give the events of known types; raise NewerVersionError at one of an unknown version."""
         for stored in events:
             if stored.type in self._registry:
-                fact = self.fact(stored)
-                if view.key_of is None or view.key_of(fact) == key:
-                    state = view.evolve(state, fact)
+                yield stored
             elif self._registry.newer(stored.type):
                 raise NewerVersionError(stored.type)
-        return state
 
     def fact(self, stored: NewEvent) -> Fact:
         """Give the pure part of a stored event; its type must be known."""

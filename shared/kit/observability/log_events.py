@@ -58,6 +58,8 @@ LOG_EVENTS: Final[dict[str, str]] = {
     "schema.migrated": "The schema is that of this release.",
     "search.indexing_interrupted": "Indexing stopped at a passing fault and is tried again.",
     "search.text_broken": "A sealed text did not open, so it is not found by searching.",
+    "states.interrupted": "Building states beside others met a passing fault; it is tried again.",
+    "states.not_built": "States cannot be built: a newer release wrote a type this one lacks.",
     "timer.failed": "Firing a timer met a bug.",
     "trace.export_failed": "Spans could not be sent; said once until it works again.",
     "trace.export_resumed": "Spans are sent again.",

@@ -26,7 +26,7 @@ GRANT USAGE ON SCHEMA kit TO {role};
 GRANT SELECT ON ALL TABLES IN SCHEMA kit TO {role};
 GRANT INSERT ON kit.event, kit.receipt TO {role};
 GRANT INSERT, UPDATE ON kit.stream, kit.state, kit.cursor, kit.heard, kit.lease, kit.dead_letter,
-    kit.read_model, kit.fence, kit.stuck TO {role};
+    kit.read_model, kit.fence, kit.stuck, kit.state_build, kit.timer_revision TO {role};
 GRANT INSERT, DELETE ON kit.vault, kit.claim TO {role};
 GRANT INSERT, UPDATE, DELETE ON kit.timer, kit.waiting, kit.model_build, kit.replica TO {role};
 GRANT DELETE ON kit.read_model TO {role};

@@ -18,6 +18,7 @@ from shared.kit.read_models.cursors import status
 from shared.kit.read_models.model import ReadModel
 from shared.kit.read_models.replay import ReplayStoppedError, replay
 from shared.kit.verify.findings import Check
+from shared.kit.verify.keyed import check_keyed
 from shared.kit.verify.site import Scene, ServiceUnderTest, Snapshot
 from shared.kit.verify.timers import check_timers
 from shared.kit.views import Views
@@ -50,6 +51,7 @@ async def check_derived(scene: Scene, check: Check) -> None:
             await _check_model(scene, site, model, check)
         async with scene.snapshot(site) as snapshot:
             await _check_states(scene, site, snapshot, check)
+            await check_keyed(site, snapshot, check)
             await check_timers(scene, site, snapshot, check)
 
 
