@@ -23,6 +23,7 @@ from datetime import datetime
 from enum import Enum
 from uuid import UUID
 
+from shared.kit.acts import Act, Place
 from shared.kit.bus import Record
 from shared.kit.cloudevents import HeardEvent, Heartbeat, Malformed, Parsed
 from shared.kit.ports import DeadLetter, NewEvent, Offset, StreamHead
@@ -66,15 +67,22 @@ class HeardPart:
 
 @dataclass(frozen=True, slots=True)
 class HeardBatch:
-    """What goes to the writer at once; `parked` are the streams that have open dead letters."""
+    """What goes to the writer at once; `parked` are the streams that have open dead letters.
+
+    `act` null: nobody asked for it, it came.
+    """
 
     parts: tuple[HeardPart, ...]
     parked: frozenset[str] = frozenset()
+    act: Act | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """Name every stream whose head decides about a record, once each."""
-        return tuple(dict.fromkeys(event.event.stream for event in _events(self)))
+        """Name every stream whose head decides about a record or an act, once each."""
+        streams = dict.fromkeys(event.event.stream for event in _events(self))
+        if self.act is not None:
+            streams[self.act.stream] = None
+        return tuple(streams)
 
 
 class Outcome(Enum):
@@ -102,8 +110,15 @@ class Judged:
     events: tuple[NewEvent, ...]
     dead_letters: tuple[DeadLetter, ...]
     offsets: tuple[Offset, ...]
-    outcomes: Mapping[tuple[str, int, int], Outcome]
+    outcomes: Mapping[Place, Outcome]
     stops: tuple[Stop, ...]
+
+    @property
+    def stored(self) -> frozenset[Place]:
+        """Name the records that are in the log now, or need not be."""
+        return frozenset(
+            place for place, outcome in self.outcomes.items() if outcome is not Outcome.PARKED
+        )
 
 
 class Fate(Enum):
@@ -111,6 +126,7 @@ class Fate(Enum):
 
     STORED = "stored"
     MOVED = "moved"
+    CLOSED = "closed"
     CONTENT_REFUSED = "content_refused"
     UNAVAILABLE = "unavailable"
 
@@ -132,6 +148,11 @@ class HeardResult:
     def moved(cls, partitions: tuple[str, ...]) -> HeardResult:
         """Say that the stored offsets are not the expected ones."""
         return cls(Fate.MOVED, reason=", ".join(partitions))
+
+    @classmethod
+    def closed(cls) -> HeardResult:
+        """Say that what the act would settle is not open."""
+        return cls(Fate.CLOSED)
 
     @classmethod
     def content_refused(cls, reason: str) -> HeardResult:
@@ -280,9 +301,7 @@ class _Bench:
     events: list[NewEvent] = field(default_factory=list[NewEvent])
     dead_letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
     offsets: list[Offset] = field(default_factory=list[Offset])
-    outcomes: dict[tuple[str, int, int], Outcome] = field(
-        default_factory=dict[tuple[str, int, int], Outcome]
-    )
+    outcomes: dict[Place, Outcome] = field(default_factory=dict[Place, Outcome])
     stops: list[Stop] = field(default_factory=list[Stop])
 
     def take(self, part: HeardPart) -> None:

@@ -19,6 +19,7 @@ from opentelemetry.trace import SpanKind
 from prometheus_client import CollectorRegistry
 
 from shared.contracts.topics import Topic
+from shared.kit.acts import Acts, PartitionResumed, Word
 from shared.kit.backoff import Backoff
 from shared.kit.bus import (
     Bus,
@@ -39,6 +40,7 @@ _log: Final = structlog.get_logger()
 
 Partition = tuple[str, int]
 
+_STOPPED_CHARS_MAX: Final = 1000
 _COUNTED: Final = {
     Outcome.APPENDED: "stored",
     Outcome.KNOWN: "duplicate",
@@ -112,6 +114,7 @@ class Ingest:
         source: HeardSource,
         bus: Bus,
         delivery: Delivery,
+        acts: Acts,
         topics: Sequence[Topic],
         random: Random,
         limits: IngestLimits,
@@ -127,6 +130,7 @@ class Ingest:
         self._source = source
         self._bus = bus
         self._delivery = delivery
+        self._acts = acts
         self._topics = {topic.name: topic for topic in topics}
         self._limits = limits
         self._backoff = Backoff(random, first_s=limits.backoff_first_s, max_s=limits.backoff_max_s)
@@ -159,12 +163,20 @@ class Ingest:
             failures=self._failures,
         )
 
-    async def resume(self, topic: str, part: int) -> bool:
+    async def resume(self, topic: str, part: int, word: Word) -> bool:
         """Let a stopped partition run again from its place; False if it does not stand still."""
         for place in await self._source.places([topic]):
             if place.part == part and place.stopped is not None:
                 move = Move(place.generation, place.next, place.next)
-                await self._delivery.deliver([HeardPart(topic, part, (), move)])
+                resumed = PartitionResumed(
+                    reason=word.reason,
+                    topic=topic,
+                    part=part,
+                    offset=place.next,
+                    stopped=place.stopped[:_STOPPED_CHARS_MAX],
+                )
+                act = self._acts.act(word, resumed)
+                await self._delivery.deliver([HeardPart(topic, part, (), move)], act)
                 _log.info("ingest.resumed", topic=topic, part=part, offset=place.next)
                 self._again.set()
                 return True

@@ -15,6 +15,7 @@ import asyncpg
 import httpx
 import structlog
 
+from shared.kit.acts import Acts
 from shared.kit.deciding import Deciding
 from shared.kit.delivery import Delivery, DeliveryLimits
 from shared.kit.erasure import SINK, Eraser
@@ -29,6 +30,7 @@ from shared.kit.measuring import Measuring
 from shared.kit.operating import Verbs
 from shared.kit.ports import LogUnavailableError
 from shared.kit.position import Position
+from shared.kit.postgres.acts import PostgresActSource
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
 from shared.kit.postgres.faults import STORAGE_FAULTS
 from shared.kit.postgres.log import PostgresLog
@@ -38,6 +40,7 @@ from shared.kit.readiness import Readiness
 from shared.kit.relay import Relay, RelayFencedError, RelayLimits
 from shared.kit.rules.engine import RuleEngine, RuleLimits, RuleParts
 from shared.kit.rules.policies import RulesFencedError
+from shared.kit.rules.settling import Settling
 from shared.kit.rules.sinks import sinks_of
 from shared.kit.running import Running
 from shared.kit.service import FullGuard, Service
@@ -129,7 +132,7 @@ class Replica:
         self.readiness.leads(relay, ingest, rules)
         self.ingest = ingest
         self.rules = rules
-        self.verbs = Verbs(epoch, self._rule_source(), self._letters(writer), ingest)
+        self.verbs = self._verbs(writer, ingest)
         self.door.local = writer
         tasks = [
             asyncio.create_task(writer.run(), name="writer"),
@@ -255,14 +258,30 @@ class Replica:
             limits=DeliveryLimits(),
         )
 
-    def _letters(self, writer: Writer) -> DeadLetters:
-        return DeadLetters(
-            source=PostgresHeardSource(self.pool),
-            log=self.log,
-            delivery=self._delivery(writer),
-            services={topic.name: topic.service for topic in self.service.hears},
+    def _acts(self) -> Acts:
+        return Acts(
+            service=self.service.name,
+            district=self.settings.district,
             clock=self.edge.clock,
             ids=self.edge.ids,
+        )
+
+    def _verbs(self, writer: Writer, ingest: Ingest) -> Verbs:
+        source, delivery, acts = self._rule_source(), self._delivery(writer), self._acts()
+        letters = DeadLetters(
+            source=PostgresHeardSource(self.pool),
+            log=self.log,
+            delivery=delivery,
+            acts=acts,
+            services={topic.name: topic.service for topic in self.service.hears},
+            clock=self.edge.clock,
+        )
+        return Verbs(
+            source=source,
+            settling=Settling(source=source, delivery=delivery, acts=acts),
+            letters=letters,
+            ingest=ingest,
+            told=PostgresActSource(self.pool, acts.stream),
         )
 
     def _ingest(self, writer: Writer) -> Ingest:
@@ -272,6 +291,7 @@ class Replica:
             source=PostgresHeardSource(self.pool),
             bus=self.bus,
             delivery=self._delivery(writer),
+            acts=self._acts(),
             topics=tuple(self.service.hears),
             random=chance,
             limits=IngestLimits(

@@ -2,7 +2,8 @@
 
 List them; drive them again once what was wrong is put right (here, by a new release that reads
 them); or skip them with a reason, which appends `record_skipped` at the missing versions so that
-what waits behind can follow. All of it goes through the writer's loop and the rules of hearing.
+what waits behind can follow. All of it goes through the writer's loop and the rules of hearing,
+and each append tells by whose word it was (see `acts`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,22 @@ from uuid import uuid5
 import structlog
 
 from shared.contracts.envelope import PREFIX
+from shared.kit.acts import (
+    CHANNEL,
+    LETTER,
+    Acts,
+    LettersRedriven,
+    LettersSkipped,
+    NotOpenError,
+    Word,
+    settled,
+)
 from shared.kit.cloudevents import HeardEvent, parse
 from shared.kit.delivery import Delivery
-from shared.kit.heard import BEHIND, HeardPart, Item, Outcome, Stop, record_of
-from shared.kit.ports import Clock, DeadLetter, Ids, NewEvent, StreamHead
+from shared.kit.heard import BEHIND, HeardPart, Item, Stop, record_of
+from shared.kit.ports import Clock, DeadLetter, NewEvent, StreamHead
 
 SKIPPED_TYPE: Final = f"{PREFIX}.kit.record_skipped.v1"
-REASON_CHARS_MAX: Final = 200
 STREAM_LETTERS_MAX: Final = 10_000
 
 _log: Final = structlog.get_logger()
@@ -53,10 +63,6 @@ class LetterSource(Protocol):
         """Give the open dead letters of a stream, in the order they were parked."""
         ...
 
-    async def settle(self, ids: Sequence[int], how: str) -> None:
-        """Close dead letters: `redriven` or `skipped`."""
-        ...
-
 
 class Heads(Protocol):
     """The part of the log that skipping needs."""
@@ -74,10 +80,6 @@ class Redriven:
     stops: tuple[Stop, ...]
 
 
-class NotOpenError(Exception):
-    """There is no open dead letter with that id."""
-
-
 class DeadLetters:
     """The operators' verbs on one service's dead letters."""
 
@@ -87,36 +89,39 @@ class DeadLetters:
         source: LetterSource,
         log: Heads,
         delivery: Delivery,
+        acts: Acts,
         services: Mapping[str, str],
         clock: Clock,
-        ids: Ids,
     ) -> None:
         """Take `services`: the service that each heard topic belongs to."""
         self._source = source
         self._log = log
         self._delivery = delivery
+        self._acts = acts
         self._services = services
         self._clock = clock
-        self._ids = ids
 
     async def list_open(self, after: int, limit: int) -> list[OpenLetter]:
         """List open dead letters past an id, in the order they were parked."""
         return await self._source.letters(after, limit)
 
-    async def redrive(self, ids: Sequence[int]) -> Redriven:
+    async def redrive(self, ids: Sequence[int], word: Word) -> Redriven:
         """Read those records again, in order, and append what can be appended now."""
-        return await self._redrive(await self._source.letters_by_id(ids))
+        found = await self._source.letters_by_id(ids)
+        if not found:
+            raise NotOpenError
+        return await self._redrive(found, word)
 
-    async def skip(self, letter_id: int, *, reason: str, actor: str) -> Redriven:
+    async def skip(self, letter_id: int, word: Word) -> Redriven:
         """Do without a record: fill what it left out, then drive again what waits behind.
 
         Only a record that waits shows which versions are missing. Where none does, the dead letter
-        is closed and nothing is appended: it may never have belonged to the stream.
-        `reason` is kept in the log for good: at most 200 characters and nothing personal.
+        is closed and nothing fills it: it may never have belonged to the stream.
+        The reason is kept in the log for good: at most 200 characters and nothing personal.
         """
         found = await self._source.letters_by_id([letter_id])
         if not found:
-            raise NotOpenError(f"no open dead letter {letter_id}")
+            raise NotOpenError
         stream = found[0].letter.stream
         letters = (
             [] if stream is None else await self._source.letters_of(stream, STREAM_LETTERS_MAX)
@@ -124,41 +129,53 @@ class DeadLetters:
         behind = [one for one in letters if one.letter.code == BEHIND]
         waiting = self._first_waiting(behind)
         skipped = [letter_id]
+        fill: tuple[Item, ...] = ()
         if waiting is not None:
             place, heard = waiting
-            stops = await self._fill(found[0].letter, heard, reason=reason, actor=actor)
-            if stops:
-                return Redriven((), stops)
-            # Everything broken before the one that waits is filled now.
+            fill = await self._fill(found[0].letter, heard, word)
+            # Everything broken before the one that waits is filled with it.
             skipped = [
                 one.id
                 for one in letters
                 if one.letter.code != BEHIND and one.letter.record_offset < place.record_offset
             ]
-        await self._source.settle(skipped, "skipped")
-        _log.info("ingest.skipped", stream=stream, letters=skipped)
-        redriven = await self._redrive(behind)
+        stops = await self._skip(found[0].letter, skipped, fill, word)
+        if stops:
+            return Redriven((), stops)
+        redriven = await self._redrive(behind, word)
         return Redriven((*skipped, *redriven.settled), redriven.stops)
 
-    async def _redrive(self, letters: Sequence[OpenLetter]) -> Redriven:
+    async def _skip(
+        self, letter: DeadLetter, skipped: Sequence[int], fill: tuple[Item, ...], word: Word
+    ) -> tuple[Stop, ...]:
+        told = LettersSkipped(
+            reason=word.reason, letters=tuple(skipped), stream=letter.stream, filled=len(fill)
+        )
+        settles = tuple(settled(LETTER, one, "skipped", word) for one in skipped)
+        parts = [HeardPart(letter.topic, letter.part, fill, None)] if fill else []
+        judged = await self._delivery.deliver(parts, self._acts.act(word, told, settles=settles))
+        _log.info("ingest.skipped", stream=letter.stream, letters=skipped)
+        return tuple(stop for one in judged for stop in one.stops)
+
+    async def _redrive(self, letters: Sequence[OpenLetter], word: Word) -> Redriven:
         by_place: dict[tuple[str, int], list[OpenLetter]] = {}
         for one in letters:
             by_place.setdefault((one.letter.topic, one.letter.part), []).append(one)
-        settled: list[int] = []
+        done: list[int] = []
         stops: list[Stop] = []
         for (topic, part), group in by_place.items():
             ordered = sorted(group, key=lambda one: one.letter.record_offset)
-            items = tuple(self._item(one.letter) for one in ordered)
-            for judged in await self._delivery.deliver([HeardPart(topic, part, items, None)]):
+            part_again = HeardPart(
+                topic, part, tuple(self._item(one.letter) for one in ordered), None
+            )
+            told = LettersRedriven(reason=word.reason, letters=tuple(one.id for one in ordered))
+            places = {(topic, part, one.letter.record_offset): one.id for one in ordered}
+            act = self._acts.act(word, told, redrives=places)
+            for judged in await self._delivery.deliver([part_again], act):
                 stops.extend(judged.stops)
-                settled.extend(
-                    one.id
-                    for one in ordered
-                    if judged.outcomes.get((topic, part, one.letter.record_offset)) in _SETTLED
-                )
-        await self._source.settle(settled, "redriven")
-        _log.info("ingest.redriven", settled=len(settled), asked=len(letters))
-        return Redriven(tuple(settled), tuple(stops))
+                done.extend(letter for place, letter in places.items() if place in judged.stored)
+        _log.info("ingest.redriven", settled=len(done), asked=len(letters))
+        return Redriven(tuple(done), tuple(stops))
 
     def _item(self, letter: DeadLetter) -> Item:
         record = record_of(letter)
@@ -174,10 +191,8 @@ class DeadLetters:
         ]
         return min(waiting, key=lambda pair: pair[1].event.version, default=None)
 
-    async def _fill(
-        self, letter: DeadLetter, waiting: HeardEvent, *, reason: str, actor: str
-    ) -> tuple[Stop, ...]:
-        """Append an event for each version missing before the one that waits, as if heard."""
+    async def _fill(self, letter: DeadLetter, waiting: HeardEvent, word: Word) -> tuple[Item, ...]:
+        """Make an event for each version missing before the one that waits, as if heard."""
         stream = waiting.event.stream
         head = (await self._log.heads([stream])).get(stream, StreamHead())
         missing = range(head.version + 1, waiting.event.version)
@@ -186,14 +201,13 @@ class DeadLetters:
             return ()
         data = json.dumps(
             {
-                "reason": reason.replace("\0", "")[:REASON_CHARS_MAX],
+                "reason": word.reason,
                 "topic": letter.topic,
                 "part": letter.part,
                 "offset": letter.record_offset,
             }
         )
         now = self._clock.now()
-        correlation_id = self._ids.new()
         previous = head.last_event_id
         items: list[Item] = []
         for version in missing:
@@ -207,19 +221,16 @@ class DeadLetters:
                 scope=head.scope or waiting.event.scope,
                 occurred_at=now,
                 at=now,
-                correlation_id=correlation_id,
+                correlation_id=word.correlation_id,
                 data=data,
                 public=True,
-                actor=actor,
-                channel="operator",
+                actor=word.actor,
+                channel=CHANNEL,
+                traceparent=word.traceparent,
                 source=waiting.event.source,
             )
             heard = HeardEvent(event, previous, position=0, epoch=0, generation=1)
             # Offsets below zero: these records never were on the topic.
             items.append(Item(version - missing.stop, record_of(letter), heard))
             previous = event_id
-        part = HeardPart(letter.topic, letter.part, tuple(items), None)
-        return tuple(stop for one in await self._delivery.deliver([part]) for stop in one.stops)
-
-
-_SETTLED: Final = (Outcome.APPENDED, Outcome.KNOWN, Outcome.HEARTBEAT)
+        return tuple(items)

@@ -133,6 +133,16 @@ class TimerChange(msgspec.Struct, frozen=True):
     scope: str
 
 
+class Settled(msgspec.Struct, frozen=True):
+    """What stood still and is settled by an operator: stuck work or a dead letter, how and why."""
+
+    kind: str
+    id: int
+    how: str
+    by: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Offset:
     """The new place of a heard partition; `expected` null: it was never heard before."""
@@ -178,6 +188,7 @@ class Batch:
     erased: list[UUID] = field(default_factory=list[UUID])
     offsets: list[Offset] = field(default_factory=list[Offset])
     dead_letters: list[DeadLetter] = field(default_factory=list[DeadLetter])
+    settled: list[Settled] = field(default_factory=list[Settled])
 
     @property
     def empty(self) -> bool:
@@ -226,7 +237,14 @@ class Gone:
     timers: tuple[tuple[str, str], ...]
 
 
-AppendResult = Appended | Fenced | Known | Conflict | Moved | Gone
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Some of what was to be settled is not open, as (kind, id); nothing was written."""
+
+    settled: frozenset[tuple[str, int]]
+
+
+AppendResult = Appended | Fenced | Known | Conflict | Moved | Gone | Closed
 
 
 class ContentRefusedError(Exception):

@@ -26,6 +26,7 @@ from shared.kit.ports import (
     Appended,
     AppendResult,
     Clock,
+    Closed,
     Conflict,
     ContentRefusedError,
     Fenced,
@@ -36,6 +37,7 @@ from shared.kit.ports import (
     LogUnavailableError,
     Moved,
     Random,
+    StreamHead,
 )
 from shared.kit.queues import Item, Queues, WaitingCommand, WaitingHeard
 from shared.kit.submission import Answer, Fault, Submission, Unavailable
@@ -266,6 +268,8 @@ class Writer:
                 self._cache.forget(streams)
             case Gone(timers=timers):
                 _tell_gone(round_, frozenset(timers))
+            case Closed(settled=settled):
+                _tell_closed(round_, settled)
             case Moved(partitions=partitions):
                 for item, _ in round_.judged:
                     item.tell(HeardResult.moved(partitions))
@@ -338,6 +342,12 @@ class Writer:
         overlay.stage([(event, None) for event in judged.events])
         overlay.batch.offsets.extend(judged.offsets)
         overlay.batch.dead_letters.extend(judged.dead_letters)
+        act = item.batch.act
+        # What an act settles for certain it does not when its own records had to stop.
+        if act is not None and not (act.settles and judged.stops):
+            told, settled = act.tell(judged.stored, overlay.head(act.stream) or StreamHead())
+            overlay.stage([(told, None)])
+            overlay.batch.settled.extend(settled)
         round_.judged.append((item, judged))
 
     def _answer(self, round_: _Round, base: int) -> None:
@@ -352,6 +362,12 @@ def _tell_gone(round_: _Round, timers: frozenset[tuple[str, str]]) -> None:
         timer = item.submission.timer
         if timer is not None and (timer.stream, timer.name) in timers:
             item.tell(TIMER_GONE)
+
+
+def _tell_closed(round_: _Round, settled: frozenset[tuple[str, int]]) -> None:
+    for item, _ in round_.judged:
+        if item.batch.act is not None and item.batch.act.touches(settled):
+            item.tell(HeardResult.closed())
 
 
 def _traceparents(round_: _Round) -> Iterator[str]:

@@ -12,6 +12,8 @@ import structlog
 import uvloop
 
 from shared.contracts.topics import Topic
+from shared.kit.acts import Acts
+from shared.kit.clock import SystemClock
 from shared.kit.delivery import Delivery, DeliveryLimits
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.ingest import Ingest, IngestLimits
@@ -71,6 +73,7 @@ async def hear(task: Task) -> None:
         delivery=Delivery(
             submit=led.heard, parked=source, random=Random(1), limits=DeliveryLimits()
         ),
+        acts=Acts(service="hearer", district="district", clock=SystemClock(), ids=TimeOrderedIds()),
         topics=(_topic(task),),
         random=Random(1),
         limits=IngestLimits(),

@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     letters_app.command("skip")(_skip_letter)
     partitions_app.command("resume")(_resume)
     app.add_typer(partitions_app, name="partitions", no_args_is_help=True)
+    app.command("acts")(_list_acts)
 
 
 def _list_stuck(
@@ -130,6 +131,26 @@ def _resume(
     """Let a partition that stands still go on from its place."""
     _port(service, site, url, token_file).post(f"/partitions/{topic}/{part}/resume", reason)
     print(f"{topic}:{part} goes on")
+
+
+def _list_acts(
+    service: Service,
+    *,
+    before: Annotated[
+        int, typer.Option(min=1, max=2**31 - 1, help="Only those numbered below it.")
+    ] = 2**31 - 1,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 100,
+    url: Url = "",
+    token_file: TokenFile = None,
+    site: Root = ROOT,
+    as_json: AsJson = False,
+) -> None:
+    """List what operators did at a service, the newest first."""
+    rows = _port(service, site, url, token_file).get("/acts", before=before, limit=limit)
+    if not as_json:
+        for row in rows:
+            row["what"] = ", ".join(f"{name} {value}" for name, value in row["what"].items())
+    _show("acts", rows, ("number", "at", "actor", "act", "what", "reason"), as_json=as_json)
 
 
 def _port(service: Service, site: Path, url: str, token_file: Path | None) -> Any:

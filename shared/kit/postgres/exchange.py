@@ -60,10 +60,6 @@ _LETTERS: Final = _LETTER_COLUMNS + " AND d.id > $1 ORDER BY d.id LIMIT $2"
 _LETTERS_BY_ID: Final = _LETTER_COLUMNS + " AND d.id = ANY($1::bigint[]) ORDER BY d.id"
 _LETTERS_OF: Final = _LETTER_COLUMNS + " AND d.stream = $1 ORDER BY d.id LIMIT $2"
 
-_SETTLE: Final = """
-UPDATE kit.dead_letter AS d SET settled = $2 WHERE d.id = ANY($1::bigint[]) AND d.settled IS NULL
-"""
-
 
 class PostgresRelaySource:
     """The relay's view of its service's database."""
@@ -132,10 +128,6 @@ class PostgresHeardSource:
     async def letters_of(self, stream: str, limit: int) -> list[OpenLetter]:
         """Give the open dead letters of a stream, in the order they were parked."""
         return [_letter(row) for row in await _fetch(self._pool, _LETTERS_OF, stream, limit)]
-
-    async def settle(self, ids: Sequence[int], how: str) -> None:
-        """Close dead letters: `redriven` or `skipped`."""
-        await _fetch(self._pool, _SETTLE, list(ids), how)
 
 
 def _letter(row: asyncpg.Record) -> OpenLetter:

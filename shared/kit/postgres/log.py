@@ -12,6 +12,7 @@ from shared.kit.ports import (
     Appended,
     AppendResult,
     Batch,
+    Closed,
     Conflict,
     ContentRefusedError,
     Fenced,
@@ -34,6 +35,14 @@ FROM kit.append_v2($1, $2::kit.event_v2[], $3::kit.stream_v1[], $4::kit.receipt_
                    $5::kit.state_v1[], $6::kit.secret_v1[], $7::kit.offset_v1[],
                    $8::kit.dead_letter_v1[], $9::kit.timer_v1[], $10::kit.fired_v1[],
                    $11::kit.claim_v1[], $12::uuid[]) AS a
+"""
+
+_APPEND_ACTS: Final = """
+SELECT a.status, a.base, a.recorded_at, a.known, a.streams, a.partitions, a.gone
+FROM kit.append_acts_v1($1, $2::kit.event_v2[], $3::kit.stream_v1[], $4::kit.receipt_v1[],
+                        $5::kit.state_v1[], $6::kit.secret_v1[], $7::kit.offset_v1[],
+                        $8::kit.dead_letter_v1[], $9::kit.timer_v1[], $10::kit.fired_v1[],
+                        $11::kit.claim_v1[], $12::uuid[], $13::kit.settled_v1[]) AS a
 """
 
 EVENT_COLUMNS: Final = """
@@ -115,7 +124,11 @@ class PostgresLog:
     async def append(self, epoch: int, batch: Batch) -> AppendResult:
         """Append whole or not at all."""
         try:
-            row = await self._pool.fetchrow(_APPEND, epoch, *_arrays(batch))
+            if batch.settled:
+                acts = [(s.kind, s.id, s.how, s.by, s.reason) for s in batch.settled]
+                row = await self._pool.fetchrow(_APPEND_ACTS, epoch, *_arrays(batch), acts)
+            else:
+                row = await self._pool.fetchrow(_APPEND, epoch, *_arrays(batch))
         except Exception as error:
             raise translated(error) from error
         assert row is not None
@@ -128,8 +141,8 @@ class PostgresLog:
                 return Known(tuple(_uuid(value) for value in row["known"]))
             case "conflict":
                 return Conflict(tuple(row["streams"]))
-            case "gone":
-                return Gone(tuple(_timer(text) for text in row["gone"]))
+            case "gone" | "closed":
+                return _not_there(row)
             case _:
                 return Moved(tuple(row["partitions"]))
 
@@ -215,9 +228,20 @@ def stored(row: asyncpg.Record) -> Stored:
     )
 
 
+def _not_there(row: asyncpg.Record) -> Gone | Closed:
+    if row["status"] == "gone":
+        return Gone(tuple(_timer(text) for text in row["gone"]))
+    return Closed(frozenset(_number(text) for text in row["gone"]))
+
+
 def _timer(text: str) -> tuple[str, str]:
     stream, _, name = text.rpartition(" ")
     return stream, name
+
+
+def _number(text: str) -> tuple[str, int]:
+    kind, _, number = text.partition(" ")
+    return kind, int(number)
 
 
 def _uuid(value: Any) -> UUID:

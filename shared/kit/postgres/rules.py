@@ -82,7 +82,6 @@ _MOVE: Final = """
 SELECT kit.move_rules_v1($1, $2, $3, $4, $5::kit.waiting_v1[], $6::kit.waiting_key_v1[],
                          $7::kit.stuck_v1[], $8::kit.fired_v1[])
 """
-_SETTLE: Final = "SELECT kit.settle_stuck_v1($1, $2, $3, $4, $5)"
 _STUCK: Final = """
 SELECT s.id, s.kind, s.rule, s.target, s.scope, coalesce(s.command ->> 'type', '') AS command,
        s.code, s.source_position, s.since
@@ -177,10 +176,6 @@ class PostgresRuleSource:
             [(t.stream, t.name, t.due_at) for one in moves.stuck if (t := one.timer) is not None],
         )
         return rows[0][0]
-
-    async def settle(self, epoch: int, stuck_id: int, how: str, *, by: str, reason: str) -> bool:
-        """Let stuck work wait for its turn again (`retried`) or do without it (`skipped`)."""
-        return (await self._fetch(_SETTLE, epoch, stuck_id, how, by, reason))[0][0]
 
     async def stuck(self, after: int, limit: int) -> Sequence[StuckRow]:
         """List open stuck work past an id, the oldest first."""

@@ -176,10 +176,6 @@ class RuleSource(Protocol):
         """Write a step; False: a later epoch has the rules."""
         ...
 
-    async def settle(self, epoch: int, stuck_id: int, how: str, *, by: str, reason: str) -> bool:
-        """Let stuck work wait for its turn again (`retried`) or do without it (`skipped`)."""
-        ...
-
     async def stuck(self, after: int, limit: int) -> Sequence[StuckRow]:
         """List open stuck work past an id, the oldest first."""
         ...

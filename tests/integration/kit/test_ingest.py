@@ -1,6 +1,7 @@
 """Ingest on a real Kafka, log and writer: each event once, in order, or a stop that is told."""
 
 import asyncio
+import json
 import struct
 from dataclasses import replace
 from typing import Any
@@ -12,12 +13,13 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.record.util import calc_crc32c
 
+from shared.kit.acts import NotOpenError
 from shared.kit.bus import Consumer, OffsetLostError, Record
 from shared.kit.cloudevents import Heartbeat, heartbeat_record
 from shared.kit.embedded.ports import LOOPBACK, free_port
 from shared.kit.heard import Outcome
 from shared.kit.kafka.topics import TopicDiffersError, describe_topics, ensure_topics
-from shared.kit.letters import SKIPPED_TYPE, NotOpenError
+from shared.kit.letters import SKIPPED_TYPE
 from tests.fixtures.exchange import (
     Database,
     Exchange,
@@ -25,6 +27,7 @@ from tests.fixtures.exchange import (
     eventually,
     new_topic,
     running,
+    word,
 )
 from tests.fixtures.wire import NOON, SERVICE, event_id, new_event, record
 
@@ -140,12 +143,12 @@ async def test_a_partition_stopped_by_a_gap_runs_on_once_the_gap_is_filled(
     hearer = exchange.hearer(hearer_database)
     async with hearer.at_work():
         await stops(hearer_database, hearer, "gap")
-        assert not await hearer.ingest.resume(exchange.topic.name, 1)
+        assert not await hearer.ingest.resume(exchange.topic.name, 1, word("to see"))
         heard = msgspec.structs.replace(new_event(A, 2), source=SERVICE)
         await hearer_database.append([heard])
     hearer = exchange.hearer(hearer_database)  # its writer's cache must know what was appended
     async with hearer.at_work():
-        assert await hearer.ingest.resume(exchange.topic.name, 0)
+        assert await hearer.ingest.resume(exchange.topic.name, 0, word("the gap is filled"))
         await reaches(hearer_database, 2)
 
         async def listed_no_more() -> bool:
@@ -153,6 +156,15 @@ async def test_a_partition_stopped_by_a_gap_runs_on_once_the_gap_is_filled(
 
         await eventually(listed_no_more, "the partition runs")
     assert await hearer_database.streams() == {A: [1, 2, 3]}
+    (told,) = await hearer_database.acts()
+    what = json.loads(told.what)
+    assert (told.act, told.actor, what["reason"]) == (
+        "partition_resumed",
+        "op-1",
+        "the gap is filled",
+    )
+    assert (what["topic"], what["part"], what["offset"]) == (exchange.topic.name, 0, 1)
+    assert what["stopped"].startswith("gap")
 
 
 async def test_behind_a_dead_letter_a_stream_waits_until_the_record_is_skipped(
@@ -171,13 +183,15 @@ async def test_behind_a_dead_letter_a_stream_waits_until_the_record_is_skipped(
         ]
         assert (letters[0].letter.value, letters[0].letter.record_key) == (b"\x00\xff", A.encode())
 
-        done = await hearer.letters.redrive([letters[0].id, letters[1].id])
+        done = await hearer.letters.redrive([letters[0].id, letters[1].id], word("to see"))
         assert (done.settled, done.stops) == ((), ())
-        done = await hearer.letters.skip(letters[0].id, reason="lost at source", actor="op-1")
+        done = await hearer.letters.skip(letters[0].id, word("lost at source"))
         assert sorted(done.settled) == [one.id for one in letters]
         assert await hearer.letters.list_open(0, 10) == []
         with pytest.raises(NotOpenError):
-            await hearer.letters.skip(letters[0].id, reason="again", actor="op-1")
+            await hearer.letters.skip(letters[0].id, word("again"))
+        with pytest.raises(NotOpenError):
+            await hearer.letters.redrive([letters[0].id], word("again"))
         await exchange.send([record(A, 5)])
         await reaches(hearer_database, 6)
     assert await hearer_database.streams() == {A: [1, 2, 3, 4, 5], B: [1]}
@@ -188,6 +202,25 @@ async def test_behind_a_dead_letter_a_stream_waits_until_the_record_is_skipped(
     )
     assert row is not None
     assert tuple(row) == (SKIPPED_TYPE, event_id(A, 2), "op-1", "lost at source")
+    first, second, third = (one.id for one in letters)
+    assert [(told.act, json.loads(told.what)) for told in await hearer_database.acts()] == [
+        (
+            "letters_redriven",
+            {"reason": "to see", "letters": [first, second], "settled": []},
+        ),
+        (
+            "letters_skipped",
+            {"reason": "lost at source", "letters": [first], "stream": A, "filled": 1},
+        ),
+        (
+            "letters_redriven",
+            {
+                "reason": "lost at source",
+                "letters": [second, third],
+                "settled": [second, third],
+            },
+        ),
+    ]
 
 
 async def test_dead_letters_are_driven_again_once_what_they_wait_for_is_there(
@@ -200,9 +233,9 @@ async def test_dead_letters_are_driven_again_once_what_they_wait_for_is_there(
         await exchange.send([record(A, 1)])
         await reaches(hearer_database, 4)
         letters = await hearer.letters.list_open(0, 10)
-        done = await hearer.letters.redrive([one.id for one in letters])
+        done = await hearer.letters.redrive([one.id for one in letters], word("it is there"))
         assert done.settled == (letters[1].id, letters[2].id)
-        done = await hearer.letters.skip(letters[0].id, reason="not needed", actor="op-1")
+        done = await hearer.letters.skip(letters[0].id, word("not needed"))
         assert done.settled == (letters[0].id,)
     assert await hearer_database.streams() == {A: [1, 2, 3]}
 

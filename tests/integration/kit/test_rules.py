@@ -10,6 +10,7 @@ import pytest
 from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
 from shared.decider import Fact
+from shared.kit.acts import NotOpenError
 from shared.kit.ports import Batch, NewEvent, StreamCheck
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.rules.policies import RulesFencedError
@@ -22,8 +23,9 @@ from shared.kit.verify.site import Scene, VerifyLimits
 from shared.kit.verify.timers import check_timers, list_stuck
 from shared.kit.views import Views
 from shared.rules import HOPS_MAX, Begins, Policy
-from tests.fixtures.exchange import eventually
+from tests.fixtures.exchange import eventually, word
 from tests.fixtures.mill import (
+    ACTS_STREAM,
     COUNTING,
     DECIDERS,
     EVENTS,
@@ -298,7 +300,7 @@ async def test_a_failing_command_is_stuck_and_what_comes_behind_it_queues(
         assert "stock_taken" not in await mill.types(STOCK_STREAM)
 
         # An operator's retry meets the same bug; skipping it lets the next one go on.
-        assert await mill.source.settle(0, stuck.id, "retried", by="op", reason="mended?")
+        await mill.settling.settle(stuck.id, "retried", word("mended?"))
 
         async def stuck_again() -> bool:
             found = await mill.source.stuck(0, 10)
@@ -306,9 +308,11 @@ async def test_a_failing_command_is_stuck_and_what_comes_behind_it_queues(
 
         await eventually(stuck_again, "it is stuck again")
         (again,) = await mill.source.stuck(0, 10)
-        assert await mill.source.settle(0, again.id, "skipped", by="op", reason="a broken order")
+        await mill.settling.settle(again.id, "skipped", word("a broken order"))
         await until_types(mill, STOCK_STREAM, "stock_added", "stock_taken")
-        assert not await mill.source.settle(0, again.id, "skipped", by="op", reason="twice")
+        with pytest.raises(NotOpenError):
+            await mill.settling.settle(again.id, "skipped", word("twice"))
+        assert await mill.types(ACTS_STREAM) == ["stuck_retried", "stuck_skipped"]
 
 
 async def test_the_same_page_again_after_a_crash_does_nothing_twice(pool: asyncpg.Pool) -> None:
@@ -487,7 +491,7 @@ async def test_an_effect_past_its_attempts_is_stuck_until_an_operator_retries(
         (stuck,) = await mill.source.stuck(0, 10)
         assert (stuck.kind, stuck.code) == ("effect", "sink_unavailable: away")
 
-        await mill.source.settle(0, stuck.id, "retried", by="op", reason="it is back")
+        await mill.settling.settle(stuck.id, "retried", word("it is back"))
         await until_types(mill, order_stream("a"), "order_placed", "order_late", "order_told")
         assert len(set(sink.calls)) == 1
 
