@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
-from shared.kit.read_models.model import ReadModel
+from shared.kit.read_models.model import VALID_FROM, VALID_TO, Effective, ReadModel
 
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _IDENTIFIER_CHARACTERS_MAX: Final = 63  # PostgreSQL cuts longer ones silently
@@ -21,6 +21,9 @@ _SCALARS: Final[dict[type[inspect.Type], str]] = {
     inspect.DateTimeType: "timestamp with time zone",
     inspect.DateType: "date",
 }
+
+# Of what periods are: local days, or instants.
+TIMES: Final = (_SCALARS[inspect.DateType], _SCALARS[inspect.DateTimeType])
 
 # Reserved in PostgreSQL 18 (pg_get_keywords(), catcode R and T); queries do not quote names.
 _KEYWORDS: Final = """
@@ -110,6 +113,19 @@ def _check_keys(model: ReadModel[Any], found: dict[str, Column]) -> None:
         column = found[name]
         if column.nullable or column.type not in _SCALARS.values():
             raise _refused(model, f"the key column {name!r} is not a plain value")
+    if isinstance(model.fold, Effective):
+        _check_periods(model, found)
+
+
+def _check_periods(model: ReadModel[Any], found: dict[str, Column]) -> None:
+    if model.key[-1] != VALID_FROM:
+        raise _refused(model, f"its key does not end with {VALID_FROM}")
+    start, stop = found[VALID_FROM], found.get(VALID_TO)
+    if start.type not in TIMES or stop != Column(VALID_TO, start.type, nullable=True):
+        message = (
+            f"{VALID_FROM} and {VALID_TO} are not two dates or two datetimes, the last or None"
+        )
+        raise _refused(model, message)
 
 
 def _column(model: ReadModel[Any], field: inspect.Field) -> Column:

@@ -16,7 +16,7 @@ from shared.kit.read_models.codec import Codec, RowUnfitError
 from shared.kit.read_models.cursors import SERVED, Connection, Cursors, Move
 from shared.kit.read_models.folding import Failure, Folded, Page, Vocabulary, fold, plan
 from shared.kit.read_models.known_rows import KnownRows
-from shared.kit.read_models.model import ReadModel
+from shared.kit.read_models.model import Effective, ReadModel
 
 _log: Final = structlog.get_logger()
 
@@ -49,7 +49,11 @@ class Engine:
             model.name: self._metrics.model_fold_seconds.labels(model.name) for model in models
         }
         self._codecs = {model.name: Codec(model, cursors.table(model)) for model in models}
-        self._known = {model.name: KnownRows(rows_cached_max) for model in models}
+        # A subject has any number of periods: what is remembered must be bounded in rows.
+        self._known = {
+            model.name: KnownRows(0 if isinstance(model.fold, Effective) else rows_cached_max)
+            for model in models
+        }
         self._vocabularies = {model.name: Vocabulary(model) for model in models}
 
     async def advance(self, models: Sequence[ReadModel[Any]], page: Page) -> None:
@@ -134,7 +138,7 @@ class Engine:
         before = known.among(planned.keys)
         missing = [key for key in planned.keys if key not in before]
         if missing:
-            text = await connection.fetchval(codec.load, codec.keys(missing))
+            text = await connection.fetchval(codec.load, codec.subjects(missing))
             before.update(codec.loaded(text, planned.keys))
         folded = fold(model, planned, {key: row for key, row in before.items() if row is not None})
         if folded.rows:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic
+from typing import Final, Generic, cast
 
 from shared.contracts.registry import unversioned
 from shared.decider import Fact
+from shared.effective import Period, apart
 from shared.kit.read_models.codec import Key, RowUnfitError
-from shared.kit.read_models.model import R, ReadModel
+from shared.kit.read_models.model import VALID_FROM, Effective, Held, R, ReadModel
 
 KEYS_PER_EVENT_MAX: Final = 1000
+PERIODS_PER_SUBJECT_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +126,12 @@ def plan(model: ReadModel[R], vocabulary: Vocabulary[R], page: Page) -> Plan[R]:
     return planned
 
 
-def fold(model: ReadModel[R], planned: Plan[R], before: Mapping[Key, R]) -> Folded[R]:
+def fold(model: ReadModel[R], planned: Plan[R], before: Mapping[Key, Held[R]]) -> Folded[R]:
     """Fold the plan over the rows as they were; stop before a fact at which the model raises.
 
     A fact is folded into all of its rows or into none of them.
     """
-    after: dict[Key, R | None] = dict(before)
+    after: dict[Key, Held[R] | None] = dict(before)
     through, failure = planned.through, planned.failure
     for touch in planned.touches:
         try:
@@ -138,13 +140,30 @@ def fold(model: ReadModel[R], planned: Plan[R], before: Mapping[Key, R]) -> Fold
             failure = Failure(touch.position, "fold_raised", error)
             through = touch.position - 1
             break
-    changed = [key for key, row in after.items() if row is not before.get(key)]
-    return Folded(
-        through=through,
-        rows=[row for key in changed if (row := after[key]) is not None],
-        deleted=[key for key in changed if after[key] is None],
-        failure=failure,
-    )
+    folded: Folded[R] = Folded(through, [], [], failure)
+    for key, held in after.items():
+        if held is not (was := before.get(key)):
+            _change(folded, key, was, held)
+    return folded
+
+
+def follow(model: ReadModel[R], key: Key, held: Held[R] | None, fact: Fact) -> Held[R] | None:
+    """Give what a model has of a key after a fact; raise RowUnfitError for what no table holds."""
+    if isinstance(model.fold, Effective):
+        return _follow_periods(model, model.fold, key, held, fact)
+    assert not isinstance(held, tuple)
+    row = model.fold(key, held, fact)
+    if row is not None and tuple(getattr(row, name) for name in model.key) != key:
+        message = "fold() gave a row of another key"
+        raise RowUnfitError(message)
+    return row
+
+
+def rows_of(held: Held[R] | None) -> tuple[R, ...]:
+    """Give the rows of a key."""
+    if held is None:
+        return ()
+    return held if isinstance(held, tuple) else (held,)
 
 
 def _keys(model: ReadModel[R], entry: Entry) -> Sequence[Key] | Failure:
@@ -156,19 +175,43 @@ def _keys(model: ReadModel[R], entry: Entry) -> Sequence[Key] | Failure:
         return Failure(entry.position, "keys_raised", error)
     if len(keys) > KEYS_PER_EVENT_MAX:
         return Failure(entry.position, "keys_too_many")
-    if any(len(key) != len(model.key) for key in keys):
+    if any(len(key) != len(model.subject) for key in keys):
         return Failure(entry.position, "keys_of_another_shape")
     return keys
 
 
 def _fold_one(
-    model: ReadModel[R], touch: Touch, rows: Mapping[Key, R | None]
-) -> dict[Key, R | None]:
-    folded: dict[Key, R | None] = {}
-    for key in touch.keys:
-        row = model.fold(key, rows.get(key), touch.fact)
-        if row is not None and tuple(getattr(row, name) for name in model.key) != key:
-            message = "fold() gave a row of another key"
+    model: ReadModel[R], touch: Touch, rows: Mapping[Key, Held[R] | None]
+) -> dict[Key, Held[R] | None]:
+    return {key: follow(model, key, rows.get(key), touch.fact) for key in touch.keys}
+
+
+def _follow_periods(
+    model: ReadModel[R], fold: Effective[R], subject: Key, held: Held[R] | None, fact: Fact
+) -> tuple[R, ...] | None:
+    periods = tuple(fold.over(subject, rows_of(held), fact))
+    for row in periods:
+        if tuple(getattr(row, name) for name in model.subject) != subject:
+            message = "fold() gave a period of another subject"
             raise RowUnfitError(message)
-        folded[key] = row
-    return folded
+    if not apart(cast("tuple[Period, ...]", periods)):
+        message = "fold() gave periods that overlap, have no length or are not in order"
+        raise RowUnfitError(message)
+    if len(periods) > PERIODS_PER_SUBJECT_MAX:
+        message = f"fold() gave more than {PERIODS_PER_SUBJECT_MAX} periods"
+        raise RowUnfitError(message)
+    return periods or None
+
+
+def _change(folded: Folded[R], key: Key, was: Held[R] | None, held: Held[R] | None) -> None:
+    """Note what is to be written and deleted so that the rows of a key become `held`."""
+    if not (isinstance(was, tuple) or isinstance(held, tuple)):
+        if held is None:
+            folded.deleted.append(key)
+        else:
+            folded.rows.append(held)
+        return
+    before = {getattr(row, VALID_FROM): row for row in rows_of(was)}
+    after = {getattr(row, VALID_FROM): row for row in rows_of(held)}
+    folded.rows.extend(row for start, row in after.items() if row is not before.get(start))
+    folded.deleted.extend((*key, start) for start in before if start not in after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -18,6 +18,25 @@ class Row(msgspec.Struct, metaclass=Frozen, frozen=True, kw_only=True):
 
 R = TypeVar("R", bound=Row)
 
+VALID_FROM: Final = "valid_from"
+VALID_TO: Final = "valid_to"
+
+
+@dataclass(frozen=True, slots=True)
+class Effective(Generic[R]):
+    """A fold over all periods of one subject, for rows that hold from a day until a day (ADR 16).
+
+    `over(subject, periods, fact)` gives the periods afterwards, those before being in order;
+    `shared.effective` lays one over the others. A model that overlaps them stops.
+    """
+
+    over: Callable[[tuple[Any, ...], tuple[R, ...], Fact], Sequence[R]]
+
+
+Fold = Callable[[tuple[Any, ...], R | None, Fact], R | None]
+# What the engine has of a key: its row, or all periods of a subject, one at least.
+Held = R | tuple[R, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class ReadModel(Generic[R]):
@@ -29,6 +48,10 @@ class ReadModel(Generic[R]):
     (bounded; empty: none of this model's); `fold(key, row, fact)` gives such a row afterwards,
     where None stands for a row that does not exist. `events` are the classes the two look at:
     facts of other types never reach them. Every further query needs an index in `indexes`.
+
+    An effective-dated model's rows have `valid_from`, the last column of the key, and `valid_to`,
+    both dates or both datetimes; its fold is an `Effective`, and `keys` name subjects: the key
+    without `valid_from`.
     """
 
     name: str
@@ -36,7 +59,7 @@ class ReadModel(Generic[R]):
     row: type[R]
     key: tuple[str, ...]
     keys: Callable[[Fact], Sequence[tuple[Any, ...]]]
-    fold: Callable[[tuple[Any, ...], R | None, Fact], R | None]
+    fold: Fold[R] | Effective[R]
     events: tuple[type[Event], ...]
     indexes: tuple[tuple[str, ...], ...] = ()
 
@@ -44,3 +67,8 @@ class ReadModel(Generic[R]):
     def table(self) -> str:
         """Give the table of this revision, e.g. `requests_r1`."""
         return f"{self.name}_r{self.revision}"
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """Give the columns whose values `keys` names."""
+        return self.key[:-1] if isinstance(self.fold, Effective) else self.key

@@ -103,7 +103,7 @@ async def _fold_page(
     page: Page,
 ) -> None:
     planned = plan(model, vocabulary, page)
-    text = await connection.fetchval(codec.load, codec.keys(planned.keys))
+    text = await connection.fetchval(codec.load, codec.subjects(planned.keys))
     folded = fold(model, planned, codec.loaded(text, planned.keys))
     if folded.failure is not None:
         raise ReplayStoppedError(str(folded.failure)) from folded.failure.error

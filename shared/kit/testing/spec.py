@@ -15,7 +15,8 @@ import msgspec
 
 from shared.contracts.envelope import Event
 from shared.decider import Asked, Command, Decider, Due, Fact, Needs, Read, Refused, States, To
-from shared.kit.read_models.model import ReadModel, Row
+from shared.kit.read_models.folding import follow, rows_of
+from shared.kit.read_models.model import Held, ReadModel, Row
 
 NOW = datetime(2024, 5, 1, 8, 0, tzinfo=UTC)
 NEEDS_ROUNDS_MAX = 3
@@ -167,15 +168,11 @@ def facts_of(
 
 def fold_all(model: ReadModel[R], facts: Iterable[Fact]) -> dict[tuple[Any, ...], R]:
     """Give a read model's rows by key after these facts, as the engine would."""
-    rows: dict[tuple[Any, ...], R] = {}
+    held: dict[tuple[Any, ...], Held[R] | None] = {}
     for fact in facts:
         if not isinstance(fact.event, model.events):
             continue
         for key in model.keys(fact):
-            row = model.fold(key, rows.get(key), fact)
-            if row is None:
-                rows.pop(key, None)
-                continue
-            assert tuple(getattr(row, column) for column in model.key) == key
-            rows[key] = row
-    return rows
+            held[key] = follow(model, key, held.get(key), fact)
+    rows = [row for each in held.values() for row in rows_of(each)]
+    return {tuple(getattr(row, column) for column in model.key): row for row in rows}

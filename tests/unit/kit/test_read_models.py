@@ -18,11 +18,22 @@ from shared.kit.read_models.codec import Codec, RowUnfitError
 from shared.kit.read_models.cursors import ModelStatus
 from shared.kit.read_models.ddl import ModelRefusedError, columns, create, create_indexes
 from shared.kit.read_models.folding import Entry, Page, Vocabulary, fold, plan
-from shared.kit.read_models.model import ReadModel, Row
+from shared.kit.read_models.model import Effective, ReadModel, Row
 from shared.kit.read_models.projector import groups_of
 from shared.kit.read_models.tail import Tail
 from shared.kit.testing.spec import facts_of
-from tests.fixtures.lab import ITEMS, POISON, START, TOTALS, Item, ItemPut, LabEvent, drop, put
+from tests.fixtures.lab import (
+    ITEMS,
+    POISON,
+    START,
+    TOTALS,
+    Item,
+    ItemPut,
+    LabEvent,
+    drop,
+    fold_item,
+    put,
+)
 
 
 class Colour(Enum):
@@ -126,6 +137,47 @@ def test_a_key_or_revision_that_cannot_be_is_refused(changes: dict[str, Any], wh
         columns(model_of(row_with(str | None), **changes))
 
 
+class Kept(Row, frozen=True, kw_only=True):
+    scope: str
+    valid_from: date
+    valid_to: date | None = None
+
+
+class Mixed(Row, frozen=True, kw_only=True):
+    scope: str
+    valid_from: date
+    valid_to: datetime | None = None
+
+
+class Endless(Row, frozen=True, kw_only=True):
+    scope: str
+    valid_from: date
+
+
+class Ending(Row, frozen=True, kw_only=True):
+    scope: str
+    valid_from: date
+    valid_to: date
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "why"),
+    [
+        (Kept, ("scope",), "does not end with valid_from"),
+        (Mixed, ("scope", "valid_from"), "not two dates or two datetimes"),
+        (Endless, ("scope", "valid_from"), "not two dates or two datetimes"),
+        (Ending, ("scope", "valid_from"), "not two dates or two datetimes"),
+    ],
+)
+def test_periods_that_could_not_be_laid_out_are_refused(
+    row: type[Row], key: tuple[str, ...], why: str
+) -> None:
+    fold: Effective[Any] = Effective(lambda _subject, periods, _fact: periods)
+    assert columns(model_of(Kept, key=("scope", "valid_from"), fold=fold))
+    with pytest.raises(ModelRefusedError, match=why):
+        columns(model_of(row, key=key, fold=fold))
+
+
 def test_the_key_is_the_only_constraint_and_indexes_are_as_declared() -> None:
     assert create(ITEMS, "public.items_r1") == (
         "CREATE TABLE public.items_r1 (scope text NOT NULL, item text NOT NULL,"
@@ -148,7 +200,7 @@ def page_of(*events: LabEvent) -> Page:
 
 def test_a_page_gives_the_rows_to_write_and_the_keys_to_delete() -> None:
     (fact,) = facts_of("lab/thing/1", put("old", 5), scope="elm")
-    old = ITEMS.fold(("elm", "old"), None, fact)
+    old = fold_item(("elm", "old"), None, fact)
     assert old is not None
     before = {("elm", "old"): old, ("elm", "kept"): old}
     planned = plan(
