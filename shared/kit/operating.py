@@ -116,7 +116,7 @@ def operator_app(
         return found
 
     async def operator(request: Request) -> None:
-        caller = admit(edge, headers_of(request.scope), Kind.COMMANDS)
+        caller = await admit(edge, headers_of(request.scope), Kind.COMMANDS)
         resident = await edge.authorise_read(OPERATE, district, caller)
         request.scope[_ACTOR] = resident or str(caller.identity)
 

@@ -1,9 +1,9 @@
 """Readiness that means something: what the roles of this process depend on, each with its state.
 
 What a role cannot do its work without makes it `failed`: every role needs the database and its
-schema; `serve` the key database, and tables that were caught up once; `write` a lease that is
-asked for or kept (standing by is ready). Kafka, the writer, a stopped partition or table only
-degrade: requests are still answered, and taking every replica away would help nobody.
+schema; `serve` the key database, the issuer's keys, and tables that were caught up once; `write` a
+lease that is asked for or kept (standing by is ready). Kafka, the writer, a stopped partition or
+table only degrade: requests are still answered, and taking every replica away would help nobody.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import asyncpg
 
 from shared.kit.authority_age import AuthorityAge
 from shared.kit.http.health import Check, Probe
+from shared.kit.identity.keys import IssuerUnavailable, Keys
 from shared.kit.ingest import Ingest
 from shared.kit.lease import WRITE, Lease, project_role, who_holds
 from shared.kit.postgres.faults import STORAGE_FAULTS
@@ -43,6 +44,7 @@ class Readiness:
         roles: AbstractSet[str] = frozenset(),
         release: str = "",
         authority: tuple[AuthorityAge, float] | None = None,
+        issuer: Keys | None = None,
     ) -> None:
         self._service = service
         self._release = release
@@ -50,6 +52,7 @@ class Readiness:
         self._keys_pool = keys_pool
         self._roles = roles
         self._authority = authority  # its age, and how many seconds that may be
+        self._issuer = issuer
         self._lease: Lease | None = None
         self._relay: Relay | None = None
         self._ingest: Ingest | None = None
@@ -78,6 +81,8 @@ class Readiness:
             found += [self.writer, self.kafka, self.partitions, self.rules]
         if self._authority is not None:
             found.append(self.authority)
+        if self._issuer is not None:
+            found.append(self.issuer)
         return found
 
     async def database(self) -> Check:
@@ -157,6 +162,16 @@ class Readiness:
         if age_s > age_s_max:
             return Check("authority", "degraded", f"age {age_s:.0f} s")
         return Check("authority", "ok")
+
+    async def issuer(self) -> Check:
+        """Tokens can be checked; without a key nobody could be let in."""
+        assert self._issuer is not None
+        trouble = self._issuer.trouble
+        try:
+            self._issuer.current()
+        except IssuerUnavailable:
+            return Check("issuer", "failed", trouble)
+        return Check("issuer", "degraded" if trouble else "ok", trouble)
 
     async def rules(self) -> Check:
         """No rule stands still, and nothing it asked for is stuck."""

@@ -27,14 +27,15 @@ from starlette.routing import Route
 
 from shared.kit.attachments import Attachments, open_store
 from shared.kit.authority_age import AuthorityAge
-from shared.kit.clock import SystemClock, site_clock
+from shared.kit.clock import site_clock
 from shared.kit.erasure import Eraser
 from shared.kit.forward import PATH, Door, SubmissionCodec
 from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
 from shared.kit.http.names import Names
 from shared.kit.http.rates import RateLimits, Rates
-from shared.kit.identity.tokens import TokenVerifier
+from shared.kit.identity.keys import Keys
+from shared.kit.identity.trusting import token_verifier, trusted_keys
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.kafka.bus import KafkaBus, KafkaLimits
 from shared.kit.leading import Leader, LeadershipLostError, Replica
@@ -169,10 +170,11 @@ async def _open_replica(
     age = _authority_age(service, settings, pool, bus, metrics)
     await stack.enter_async_context(age.kept())
     guard = _hearing(service, settings, age)
-    parts = _Parts(pool, bus, states, client, metrics, guard)
+    issuer = await stack.enter_async_context(trusted_keys(settings, client, metrics))
+    parts = _Parts(pool, bus, states, client, metrics, guard, issuer)
     edge = _edge(service, settings, parts, vault, door)
     rooms = _rooms(service, settings, edge, parts, vault)
-    readiness = _readiness(running, pool, keys_pool, age)
+    readiness = _readiness(running, parts, keys_pool, age)
     app = _make_app(running, rooms, readiness)
     app.router.routes.append(Route(PATH, door.receive, methods=["POST"]))
     app.router.routes.extend(service.internal(rooms))
@@ -253,18 +255,20 @@ class _Parts:
     client: httpx.AsyncClient
     metrics: Metrics
     guard: FullGuard
+    issuer: Keys
 
 
 def _readiness(
-    running: Running, pool: asyncpg.Pool, keys_pool: asyncpg.Pool, age: AuthorityAge
+    running: Running, parts: _Parts, keys_pool: asyncpg.Pool, age: AuthorityAge
 ) -> Readiness:
     return Readiness(
         running.service,
-        pool,
+        parts.pool,
         keys_pool,
         roles=running.roles,
         release=running.settings.release,
         authority=(age, running.settings.authority_age_max_s),
+        issuer=parts.issuer,
     )
 
 
@@ -310,12 +314,7 @@ def _edge(
         submit=door.submit,
         authorise_read=authorise_read,
         wait_for=waiting.wait_for,
-        tokens=TokenVerifier(
-            issuer=settings.issuer,
-            jwks=settings.jwks_file.read_text(encoding="utf-8"),
-            clock=SystemClock(),  # an issuer knows nothing of a site clock that was moved
-            audience=settings.audience,
-        ),
+        tokens=token_verifier(settings, parts.issuer),
         rates=_rates(settings),
         vault=vault,
         ids=TimeOrderedIds(),

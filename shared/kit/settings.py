@@ -7,8 +7,9 @@ variable in small letters (`wishes_database_dsn`). The environment goes before t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -16,6 +17,9 @@ from pydantic_settings import (
     SecretsSettingsSource,
     SettingsConfigDict,
 )
+
+from shared.kit.identity.discovery import configuration_url
+from shared.kit.identity.keys import ALLOWED, Algorithm
 
 
 class ServiceSettings(BaseSettings):
@@ -42,9 +46,24 @@ class ServiceSettings(BaseSettings):
     address: str = Field(default="", description="URL by which replicas reach this process")
     port_file: Path | None = Field(default=None, description="where to write the port, when ready")
 
-    issuer: str = Field(description="the `iss` of tokens")
-    audience: str = "cogov"
-    jwks_file: Path = Field(description="the issuer's public keys")
+    issuer: str = Field(description="the `iss` of tokens, and where it is asked for its keys")
+    audience: str = Field(default="cogov", description="what the `aud` of tokens must name")
+    jwks_file: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None, description="the issuer's public keys; with it the issuer is not asked"
+    )
+    issuer_algorithms: frozenset[Algorithm] = Field(
+        default=ALLOWED, min_length=1, description="accepted signatures, as a JSON list"
+    )
+    issuer_clock_skew_s: int = Field(default=30, ge=0, le=300, description="either way")
+    issuer_refresh_interval_s: float = Field(default=300, gt=0, description="of the keys")
+    issuer_refetch_interval_s: float = Field(
+        default=10, gt=0, description="how often, at most, an unknown key makes the issuer asked"
+    )
+    issuer_keys_age_max_s: float = Field(
+        default=24 * 3600, gt=0, description="so long known keys count while it does not answer"
+    )
+    issuer_timeout_s: float = Field(default=5, gt=0, le=60, description="of one fetch")
+    issuer_document_bytes_max: int = Field(default=256 * 1024, ge=1024)
 
     authority_age_max_s: float = Field(
         default=24 * 3600, ge=1, description="how old what is heard of who may do what may be"
@@ -142,6 +161,12 @@ class ServiceSettings(BaseSettings):
         pattern=r"^[\w.+-]{1,64}$",
         description="each release's projector keeps its own tables; also in metrics and traces",
     )
+
+    @model_validator(mode="after")
+    def _can_ask_the_issuer(self) -> Self:
+        if self.jwks_file is None:
+            configuration_url(self.issuer)
+        return self
 
     @classmethod
     def settings_customise_sources(

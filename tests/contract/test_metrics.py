@@ -4,7 +4,8 @@ import re
 
 from prometheus_client import CollectorRegistry
 
-from shared.kit.observability.metrics import OPEN, CommonLabels, Metrics
+from shared.kit.observability.common_labels import CommonLabels
+from shared.kit.observability.metrics import OPEN, Metrics
 from shared.kit.observability.reference import METRICS_PAGE, metrics_page
 
 PERSONAL_OR_MANY = {"scope", "community", "stream", "person", "resident", "actor", "subject"}

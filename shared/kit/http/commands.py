@@ -89,7 +89,7 @@ class CommandEndpoint(Generic[B]):
         """Answer one POST; what goes wrong is raised and answered by the problem handlers."""
         edge = self._edge
         headers = headers_of(scope)
-        caller = admit(edge, headers, Kind.COMMANDS)
+        caller = await admit(edge, headers, Kind.COMMANDS)
         path = path_values(scope)
         require_json(headers)
         asked = command_headers(headers)

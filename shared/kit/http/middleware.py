@@ -25,7 +25,11 @@ _INTERNAL_PREFIX: Final = "/internal/"  # a replica's request, forwarded with it
 UPLOAD_ENDING: Final = "/attachments"  # a body that is a file; `Routes.upload` demands it
 _INTERNAL_GROWTH: Final = 2  # sealed texts travel as base64, a third longer, beside new fields
 _SERVER_ERROR: Final = 500
-_REJECTIONS: Final = {"rate_limited": "rate", "authority_stale": "authority_stale"}
+_REJECTIONS: Final = {
+    "rate_limited": "rate",
+    "authority_stale": "authority_stale",
+    "issuer_unavailable": "issuer_unavailable",
+}
 _OPEN_PREFIXES: Final = ("/health/", "/metrics")  # answered even when there is too much to do
 
 

@@ -82,7 +82,7 @@ def query_guard(edge: Edge, action: str, kind: Kind) -> Callable[..., Awaitable[
         cogov_after: Annotated[str | None, Header(description=AFTER_TEXT)] = None,  # noqa: ARG001
     ) -> None:
         headers = headers_of(request.scope)
-        caller = admit(edge, headers, kind)
+        caller = await admit(edge, headers, kind)
         path_values(request.scope)
         if b"%00" in request.scope["query_string"]:
             raise TextHasNul

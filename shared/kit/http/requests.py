@@ -42,9 +42,10 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
-def admit(edge: Edge, headers: Mapping[bytes, bytes], kind: Kind) -> Caller:
+async def admit(edge: Edge, headers: Mapping[bytes, bytes], kind: Kind) -> Caller:
     """Give the identity behind the request's token, counted; raise what refuses either."""
-    caller = edge.tokens.verify_header(headers.get(b"authorization", b"").decode("latin-1"))
+    authorization = headers.get(b"authorization", b"").decode("latin-1")
+    caller = await edge.tokens.verify_header(authorization)
     edge.rates.count(caller, kind)
     return caller
 

@@ -99,7 +99,7 @@ class UploadEndpoint(Generic[P]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one POST."""
         edge, headers = self._edge, headers_of(scope)
-        caller = admit(edge, headers, Kind.COMMANDS)
+        caller = await admit(edge, headers, Kind.COMMANDS)
         path = path_values(scope)
         require_unencoded(headers)
         asked = command_headers(headers)

@@ -7,12 +7,13 @@ is generated from these declarations. No label ever names a community, a person 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from shared.kit.observability.common_labels import CommonLabels
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 120.0)
@@ -28,6 +29,7 @@ REJECTED: Final = (
     "log_unavailable",
     "contended",
     "authority_stale",
+    "issuer_unavailable",
     "newer_version",
     "rate",
 )
@@ -45,23 +47,6 @@ class Declared(NamedTuple):
     kind: Kind
     labels: Labels
     text: str
-
-
-class CommonLabels(Collector):
-    """A registry as it is shown: every series has these labels, unless it has them already."""
-
-    def __init__(self, registry: CollectorRegistry, labels: Mapping[str, str]) -> None:
-        self._registry = registry
-        self._labels = labels
-
-    def collect(self) -> Iterator[Metric]:
-        """Give the families with the labels added."""
-        for family in self._registry.collect():
-            family.samples = [
-                sample._replace(labels={**self._labels, **sample.labels})
-                for sample in family.samples
-            ]
-            yield family
 
 
 class Metrics:
@@ -83,6 +68,7 @@ class Metrics:
         self._declare_rules()
         self._declare_effects()
         self._declare_vault()
+        self._declare_identity()
         self._declare_http()
         self._declare_traces()
 
@@ -326,6 +312,18 @@ class Metrics:
         self.erasures_open = self._gauge(area, "erasures_open", "Erasures without every answer.")
         self.erasure_oldest_seconds = self._gauge(
             area, "erasure_oldest_seconds", "Age of the oldest of them."
+        )
+
+    def _declare_identity(self) -> None:
+        area = "identity"
+        self.issuer_fetches = self._counter(
+            area,
+            "issuer_fetches_total",
+            "Times the issuer was asked for its keys.",
+            {"outcome": ("ok", "failed")},
+        )
+        self.issuer_keys_age_seconds = self._gauge(
+            area, "issuer_keys_age_seconds", "Age of the keys; 0: they are a file's."
         )
 
     def _declare_http(self) -> None:

@@ -19,6 +19,7 @@ from shared.kit.http.queries import Reading
 from shared.kit.http.rates import RateLimits, Rates
 from shared.kit.http.uploads import Download, Upload
 from shared.kit.identity.development_issuer import ISSUER
+from shared.kit.identity.keys import FixedKeys
 from shared.kit.identity.tokens import TokenVerifier
 from shared.kit.observability.metrics import Metrics
 from tests.fixtures.edge import CountingIds, PlainVault, Ports
@@ -55,7 +56,7 @@ class Board:
             authorise_read=self.ports.authorise_read,
             wait_for=self.ports.wait_for,
             tokens=TokenVerifier(
-                issuer=ISSUER, jwks=self.ports.issuer.jwks(), clock=self.ports.clock
+                issuer=ISSUER, keys=FixedKeys(self.ports.issuer.jwks()), clock=self.ports.clock
             ),
             rates=Rates(RateLimits()),
             vault=PlainVault(),

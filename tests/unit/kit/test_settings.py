@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from services.wishes.settings import Settings
 from shared.kit.serving import address_at
@@ -71,3 +72,36 @@ def test_a_listener_on_every_address_is_reached_by_its_machine_s_name(
     monkeypatch.setattr("socket.gethostname", lambda: "replica-1")
 
     assert address_at(host, 8080) == "http://replica-1:8080"
+
+
+def test_without_a_file_of_keys_the_issuer_is_one_that_can_be_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WISHES_JWKS_FILE", "")
+    assert read(folder).jwks_file is None
+    monkeypatch.setenv("WISHES_ISSUER", "urn:cogov:development")
+    with pytest.raises(ValidationError, match="URL"):
+        read(folder)
+    monkeypatch.setenv("WISHES_JWKS_FILE", "/run/jwks.json")
+    assert read(folder).jwks_file == Path("/run/jwks.json")
+
+
+@pytest.mark.parametrize("algorithms", ['["HS256"]', '["none"]', '["RS256", "HS512"]', "[]"])
+def test_no_algorithm_with_a_shared_secret_can_be_allowed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, algorithms: str
+) -> None:
+    monkeypatch.setenv("WISHES_ISSUER_ALGORITHMS", algorithms)
+    with pytest.raises(ValidationError, match="issuer_algorithms"):
+        read(folder)
+
+
+@pytest.mark.parametrize(("seconds", "fits"), [("0", True), ("300", True), ("301", False)])
+def test_clocks_may_not_be_said_to_differ_by_more_than_five_minutes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, seconds: str, *, fits: bool
+) -> None:
+    monkeypatch.setenv("WISHES_ISSUER_CLOCK_SKEW_S", seconds)
+    if fits:
+        assert read(folder).issuer_clock_skew_s == int(seconds)
+    else:
+        with pytest.raises(ValidationError, match="issuer_clock_skew_s"):
+            read(folder)

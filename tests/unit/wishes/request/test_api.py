@@ -23,6 +23,7 @@ from shared.kit.http.application import create_app
 from shared.kit.http.edge import Edge, Limits
 from shared.kit.http.rates import RateLimits, Rates
 from shared.kit.identity.development_issuer import ISSUER
+from shared.kit.identity.keys import FixedKeys
 from shared.kit.identity.tokens import TokenVerifier
 from shared.kit.observability.metrics import Metrics
 from shared.kit.service import Rooms
@@ -54,7 +55,7 @@ class Desk:
             authorise_read=self.ports.authorise_read,
             wait_for=self.ports.wait_for,
             tokens=TokenVerifier(
-                issuer=ISSUER, jwks=self.ports.issuer.jwks(), clock=self.ports.clock
+                issuer=ISSUER, keys=FixedKeys(self.ports.issuer.jwks()), clock=self.ports.clock
             ),
             rates=Rates(RateLimits()),
             vault=PlainVault(),
