@@ -3,7 +3,8 @@
 A replica forwards a submission with its personal texts already sealed and the fingerprint of the
 client's own request. A replica that is asked and does not lead answers 421; then, and when a
 connection breaks, the lease is asked again and the same submission is sent again until its
-deadline: its command id makes that safe.
+deadline: its command id makes that safe. The same where the writer is of another release and cannot
+read the command, or gives an answer that cannot be read here: 503 `newer_version` at the deadline.
 """
 
 from __future__ import annotations
@@ -43,8 +44,11 @@ PATH: Final = "/internal/v1/submissions"
 _PROOF_HEADER: Final = "cogov-internal"
 _log: Final = structlog.get_logger()
 _NO_WRITER: Final = Unavailable("writer_moving", "The writer is moving to another replica.")
+_NEWER_VERSION: Final = Unavailable(
+    "newer_version", "The writer is of another release and does not know this command; try again."
+)
+_OK: Final = 200
 _MISDIRECTED: Final = 421
-_PASSING: Final = frozenset({_MISDIRECTED, 503})  # not the writer, or it has too much to do
 _ANSWERS: Final = msgspec.json.Decoder(Accepted | Refusal | Unavailable | Fault | KeyReused)
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -151,10 +155,11 @@ class Door:
             async with asyncio.timeout(self._deadline_s):
                 while not self._closed:
                     answer = await self._try_once(submission, body, way)
-                    if answer != _NO_WRITER:
+                    pause_s = _again_after_s(answer)
+                    if pause_s is None:
                         self._seconds.labels(way.outcome).observe(perf_counter() - way.started)
                         return answer
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(pause_s)
         except TimeoutError:
             pass
         self._seconds.labels("deadline").observe(perf_counter() - way.started)
@@ -175,11 +180,14 @@ class Door:
             _log.info("command.forwarding_failed", error=type(error).__name__)
             way.outcome = "resent"
             return _NO_WRITER
-        if response.status_code in _PASSING:
+        if response.status_code != _OK:
+            # Not the writer, or it has too much to do, or another process has its address.
             way.outcome = "moved"
             return _NO_WRITER
-        response.raise_for_status()
-        return _ANSWERS.decode(response.content)
+        try:
+            return _ANSWERS.decode(response.content)
+        except msgspec.MsgspecError:
+            return _NEWER_VERSION
 
     async def receive(self, request: Request) -> Response:
         """Take a forwarded submission: answer it here, or 421 when this is not the writer."""
@@ -188,6 +196,20 @@ class Door:
             return Response(status_code=404)
         if self.local is None:
             return Response(status_code=_MISDIRECTED)
-        submission = self._codec.decode(await request.body())
-        answer = await self.local.submit(submission)
+        body = await request.body()
+        try:
+            submission = self._codec.decode(body)
+        except msgspec.MsgspecError as error:
+            # Nothing of the content: only which command, or which field of it, is not known.
+            _log.warning("command.not_decoded", error=str(error))
+            answer: Answer = _NEWER_VERSION
+        else:
+            answer = await self.local.submit(submission)
         return Response(_ENCODER.encode(answer), media_type="application/json")
+
+
+def _again_after_s(answer: Answer) -> float | None:
+    """Say when to send a submission again, by what became of it; None: that is the answer."""
+    if answer == _NO_WRITER:
+        return 0.1
+    return 0.5 if answer == _NEWER_VERSION else None

@@ -16,6 +16,7 @@ LOG_EVENTS: Final[dict[str, str]] = {
     "build.killed": "A child that built tables did not stop when told to, and was killed.",
     "build.started": "A child builds tables beside those that queries see.",
     "command.forwarding_failed": "A command could not be handed to the writer; it is tried again.",
+    "command.not_decoded": "A replica of another release sent a command that this writer lacks.",
     "database.not_reached": "The database did not answer at the start; each use says so again.",
     "effect.raised": "An effect's own code raised: a bug; it is tried again.",
     "effect.stopped": "An effect stands still before an event; an operator is needed.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -64,6 +65,7 @@ WHERE NOT EXISTS (SELECT FROM kit.waiting AS p
   AND NOT EXISTS (SELECT FROM kit.stuck AS s
                   WHERE s.rule = w.rule AND s.target = w.target AND s.settled IS NULL
                     AND (s.source_position, s.ordinal) < (w.source_position, w.ordinal))
+  AND (w.command IS NULL OR w.command ->> 'type' = ANY ($3::text[]))
   AND (cardinality(w.streams) = 0 OR w.until <= $1
        OR EXISTS (SELECT FROM unnest(w.streams) AS x (stream)
                   WHERE (SELECT e.position FROM kit.event AS e WHERE e.stream = x.stream
@@ -109,6 +111,7 @@ class PostgresRuleSource:
         for command in commands:
             union = command if union is None else union | command
         self._commands: msgspec.json.Decoder[Command] = msgspec.json.Decoder(union)
+        self._names = [command.__name__ for command in commands]
 
     async def claim(self, epoch: int, names: Mapping[str, bool]) -> dict[str, int] | None:
         """Take the cursors for an epoch; None: a later epoch has them."""
@@ -155,12 +158,25 @@ class PostgresRuleSource:
         return frozenset((row["rule"], row["target"]) for row in rows)
 
     async def wakeable(self, now: datetime, limit: int) -> Sequence[Waiting]:
-        """Give waiting work that is the first of its queue and may be asked again."""
-        return [self._waiting(row) for row in await self._fetch(_WAKEABLE, now, limit)]
+        """Give waiting work that is the first of its queue and may be asked again.
+
+        What another release wants, with commands that this one lacks, waits for it.
+        """
+        found: list[Waiting] = []
+        for row in await self._fetch(_WAKEABLE, now, limit, self._names):
+            with contextlib.suppress(msgspec.ValidationError):
+                found.append(_waiting(row, self._command(row)))
+        return found
 
     async def waiting(self, limit: int) -> Sequence[Waiting]:
         """List waiting work, the oldest event first."""
-        return [self._waiting(row) for row in await self._fetch(_WAITING, limit)]
+        found: list[Waiting] = []
+        for row in await self._fetch(_WAITING, limit):
+            command = None
+            with contextlib.suppress(msgspec.ValidationError):
+                command = self._command(row)
+            found.append(_waiting(row, command))
+        return found
 
     async def move(self, epoch: int, moves: Moves) -> bool:
         """Write a step; False: a later epoch has the rules."""
@@ -204,34 +220,38 @@ class PostgresRuleSource:
             timers_oldest_due_s=oldest["timers"],
         )
 
-    def _waiting(self, row: asyncpg.Record) -> Waiting:
-        work = Work(
-            kind=row["kind"],
-            rule=row["rule"],
-            source_position=row["source_position"],
-            ordinal=row["ordinal"],
-            source_event=_uuid(row["source_event"]),
-            scope=row["scope"],
-            target=row["target"],
-            command_id=_uuid(row["command_id"]),
-            command=None if row["command"] is None else self._commands.decode(row["command"]),
-            correlation_id=UUID(int=row["correlation_id"].int),
-            traceparent=row["traceparent"],
-            hops=row["hops"],
-        )
-        return Waiting(
-            work=work,
-            code=row["code"],
-            streams=tuple(row["streams"]),
-            position=row["position"],
-            until=row["until"],
-        )
+    def _command(self, row: asyncpg.Record) -> Command | None:
+        return None if row["command"] is None else self._commands.decode(row["command"])
 
     async def _fetch(self, sql: LiteralString, *arguments: object) -> list[asyncpg.Record]:
         try:
             return await self._pool.fetch(sql, *arguments)
         except Exception as error:
             raise translated(error, unknown=False) from error
+
+
+def _waiting(row: asyncpg.Record, command: Command | None) -> Waiting:
+    work = Work(
+        kind=row["kind"],
+        rule=row["rule"],
+        source_position=row["source_position"],
+        ordinal=row["ordinal"],
+        source_event=_uuid(row["source_event"]),
+        scope=row["scope"],
+        target=row["target"],
+        command_id=_uuid(row["command_id"]),
+        command=command,
+        correlation_id=UUID(int=row["correlation_id"].int),
+        traceparent=row["traceparent"],
+        hops=row["hops"],
+    )
+    return Waiting(
+        work=work,
+        code=row["code"],
+        streams=tuple(row["streams"]),
+        position=row["position"],
+        until=row["until"],
+    )
 
 
 def _waiting_row(one: Waiting) -> tuple[Any, ...]:

@@ -268,6 +268,32 @@ async def test_waiting_work_keeps_its_deadline_over_refusals(pool: asyncpg.Pool)
         assert waiting.until == NOON + timedelta(hours=2)
 
 
+async def test_what_waits_with_a_command_of_another_release_waits_for_it(
+    pool: asyncpg.Pool,
+) -> None:
+    async with milling(pool, rules=(SHIPPING,)) as mill:
+        for order in ("a", "b", "c"):
+            await mill.asks(PlaceOrder(order=order))
+
+        async def waits() -> bool:
+            return len(await mill.source.waiting(10)) == 3
+
+        await eventually(waits, "all wait")
+    for order, change in (("b", '{"type": "Weigh"}'), ("c", '{"grams": 5}')):
+        await pool.execute(
+            "UPDATE kit.waiting SET command = command || $2::jsonb, target = target || $1"
+            " WHERE command ->> 'order' = $1",
+            order,
+            change,
+        )
+    async with milling(pool, rules=(SHIPPING,), epoch=0) as mill:
+        await mill.asks(AddStock(item="flour", count=3), "again")
+        await until_types(mill, STOCK_STREAM, "stock_added", "stock_taken")
+        left = await mill.source.waiting(10)
+        assert [(one.work.rule, one.work.command) for one in left] == [("shipping", None)] * 2
+        assert not await mill.source.stuck(0, 10)
+
+
 async def test_past_its_time_the_last_command_is_given(pool: asyncpg.Pool) -> None:
     async with milling(pool, rules=(SHIPPING,)) as mill:
         await mill.asks(PlaceOrder(order="a", minutes=600))
