@@ -103,8 +103,19 @@ def test_the_override_opens_servers_on_loopback_only() -> None:
 
 def test_only_the_override_trusts_the_development_issuer() -> None:
     assert "development" not in yaml.safe_dump(COMPOSE)
-    assert "jwks.json" not in yaml.safe_dump(COMPOSE["configs"])
+    assert "jwks" not in yaml.safe_dump(COMPOSE).lower()
     assert "jwks.json" in yaml.safe_dump(OVERRIDE["configs"])
+
+
+@pytest.mark.parametrize("name", sorted(OURS.keys() - {"front-door", "topics"}))
+def test_the_override_gives_everyone_who_reads_tokens_its_keys(name: str) -> None:
+    given = OVERRIDE["services"][name]
+    prefixes = {key.partition("_")[0] for key in OURS[name]["environment"]}
+
+    assert given["configs"] == [{"source": "jwks", "target": "/run/jwks.json"}]
+    for prefix in prefixes:
+        assert given["environment"][f"{prefix}_ISSUER"] == "urn:cogov:development"
+        assert given["environment"][f"{prefix}_JWKS_FILE"] == "/run/jwks.json"
 
 
 def test_the_front_door_cannot_reach_the_servers() -> None:
