@@ -136,6 +136,9 @@ class IssuerKeys:
             self._take(public_keys(jwks, self._algorithms), asked_at)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             self._failed(str(error) if isinstance(error, ValueError) else type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - a stranger's document must not end the loop
+            _log.exception("issuer.fetch_crashed")
+            self._failed(type(error).__name__)
         finally:
             self._fetching = None
 

@@ -126,10 +126,8 @@ def _public_key(entry: dict[str, Any]) -> PublicKey | None:
 def _algorithm(entry: dict[str, Any]) -> Algorithm | None:
     # The key decides the algorithm, never the token: else a public key could pass as a secret.
     kind = (entry.get("kty"), "" if entry.get("kty") == "RSA" else entry.get("crv"))
-    named = entry.get("alg")
+    named = _OTHER_NAMES.get(str(entry.get("alg")), entry.get("alg"))
     for algorithm, known in _KINDS.items():
-        if known == kind and named in {None, algorithm}:
-            return algorithm
-        if known == kind and _OTHER_NAMES.get(str(named)) == algorithm:
+        if known == kind and (named is None or named == algorithm):
             return algorithm
     return None

@@ -210,11 +210,9 @@ class TokenVerifier:
         if key is None:
             # Nobody asks the issuer for a key that by the token's own words is another's.
             claims = jwt.decode(token, options={"verify_signature": False})
-            raise (
-                TokenKeyUnknownError
-                if claims.get("iss") == self._issuer
-                else (TokenIssuerWrongError)
-            )
+            if claims.get("iss") != self._issuer:
+                raise TokenIssuerWrongError
+            raise TokenKeyUnknownError
         return key
 
 

@@ -35,6 +35,7 @@ LOG_EVENTS: Final[dict[str, str]] = {
     "ingest.skipped": "An operator skipped a stream's dead letters.",
     "ingest.stopped": "A partition stands still; an operator is needed.",
     "leading.failed": "A loop of the writer's process ended by a bug; the lease is given back.",
+    "issuer.fetch_crashed": "Fetching the issuer's keys met a bug; it is tried again.",
     "issuer.keys_changed": "The issuer's public keys are others than before; the first ones, too.",
     "issuer.not_answered": "The issuer's keys could not be fetched; said once for each reason.",
     "issuer.resumed": "The issuer's keys can be fetched again.",

@@ -13,6 +13,8 @@ from uuid import UUID
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from shared.kit.identity.development_issuer import ISSUER, DevelopmentIssuer
@@ -37,6 +39,8 @@ EXP = int(NOW.timestamp()) + 600
 GOOD = {"iss": "https://login.example", "sub": "anna", "aud": "cogov", "exp": EXP}
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+CURVE = ec.generate_private_key(ec.SECP256R1())
+MEMBERS = ("kty", "crv", "alg", "use", "kid", "x", "y", "n", "e", "d")
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
 OF_RSA: tuple[Algorithm, ...] = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 
@@ -225,14 +229,13 @@ def test_the_key_decides_the_algorithm() -> None:
     public = jwk(RSA, "RS256", "r")
     tokens = verifier(public, jwk(ED25519, "EdDSA", "e"))
     secret = base64.urlsafe_b64decode(public["n"] + "==")
-    curve = ec.generate_private_key(ec.SECP256R1())
     forged = [
         jwt.encode(GOOD, "", algorithm="none", headers={"kid": "e"}),
         jwt.encode(GOOD, "", algorithm="none", headers={"kid": "unknown"}),
         jwt.encode(GOOD, secret, algorithm="HS256", headers={"kid": "r"}),
         jwt.encode(GOOD, RSA, algorithm="RS512", headers={"kid": "r"}),
         jwt.encode(GOOD, RSA, algorithm="RS256", headers={"kid": "e"}),
-        jwt.encode(GOOD, curve, algorithm="ES256", headers={"kid": "e"}),
+        jwt.encode(GOOD, CURVE, algorithm="ES256", headers={"kid": "e"}),
     ]
     for text in forged:
         with pytest.raises(TokenAlgorithmRefusedError):
@@ -281,6 +284,22 @@ def test_a_token_of_an_unknown_key_is_judged_by_whose_it_says_it_is() -> None:
 def test_what_is_no_jwks_gives_no_keys(text: str) -> None:
     with pytest.raises(ValueError, match=r"JWKS|JSON|line 1"):
         FixedKeys(text)
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+ODD = JSON | st.lists(JSON, max_size=2) | st.dictionaries(st.text(max_size=3), JSON, max_size=2)
+REAL = (jwk(ED25519, "EdDSA", "e"), jwk(RSA, "RS256", "r"), jwk(CURVE, "ES256", "c"))
+
+
+@given(entry=st.sampled_from(REAL), changed=st.dictionaries(st.sampled_from(MEMBERS), ODD))
+def test_whatever_a_jwks_says_of_its_keys_it_gives_keys_or_a_value_error(
+    entry: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    try:
+        keys = FixedKeys(json.dumps({"keys": [{**entry, **changed}]})).current()
+    except ValueError:
+        return
+    assert {key.algorithm for key in keys.values()} <= ALLOWED
 
 
 def test_a_private_key_is_not_taken_for_a_public_one() -> None:

@@ -246,6 +246,20 @@ async def test_keys_are_fetched_again_and_again_and_after_each_failure(login: Lo
             tokens.verify(old.removeprefix("Bearer "))
 
 
+async def test_a_bug_met_while_fetching_is_said_and_the_fetching_goes_on(login: Login) -> None:
+    def bug(_request: httpx.Request) -> None:
+        raise RuntimeError
+
+    login.instead = bug
+    keys = login.keys(refetch_interval_s=0.01)
+    with capture_logs() as logs:
+        async with keys.kept():
+            await eventually(lambda: keys.trouble == "RuntimeError")
+            login.instead = lambda _request: None
+            await eventually(lambda: keys.trouble == "")
+    assert {"issuer.fetch_crashed", "issuer.keys_changed"} <= {each["event"] for each in logs}
+
+
 async def test_a_service_that_stops_does_not_wait_for_the_issuer(login: Login) -> None:
     login.held.clear()
     async with login.keys().kept():
