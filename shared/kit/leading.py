@@ -18,6 +18,7 @@ import structlog
 from shared.kit.acts import Acts
 from shared.kit.deciding import Deciding
 from shared.kit.delivery import Delivery, DeliveryLimits
+from shared.kit.derived_timers import DerivedTimers
 from shared.kit.erasure import SINK, Eraser
 from shared.kit.forward import Door
 from shared.kit.http.edge import Edge
@@ -138,7 +139,7 @@ class Replica:
             asyncio.create_task(writer.run(), name="writer"),
             asyncio.create_task(relay.run(), name="relay"),
             asyncio.create_task(ingest.run(), name="ingest"),
-            asyncio.create_task(rules.run(), name="rules"),
+            asyncio.create_task(self._run_rules(epoch, rules), name="rules"),
             asyncio.create_task(states.keep_on(epoch), name="states"),
             asyncio.create_task(measuring.run(), name="metrics"),
             asyncio.create_task(self._measure_rules(), name="rule metrics"),
@@ -155,6 +156,17 @@ class Replica:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_rules(self, epoch: int, rules: RuleEngine) -> None:
+        """Let nothing happen by itself before the timers are those of this release."""
+        timers = DerivedTimers(
+            self.pool,
+            self.service.views(),
+            self.edge.clock,
+            page_streams_max=self.settings.timers_page_streams_max,
+        )
+        await timers.derive_surely(epoch)
+        await rules.run()
 
     async def _measure_rules(self) -> None:
         """Show what waits, is stuck and is due, every two seconds."""

@@ -17,6 +17,7 @@ import msgspec
 
 from shared.decider import Fact, Needs, Read, States, View
 from shared.kit.ports import (
+    SPENT,
     Batch,
     Claim,
     Loaded,
@@ -238,6 +239,7 @@ class Overlay:
                     self._store(stream, view, "", state, head.version)
             if entry.due is not None:
                 self.batch.timers.extend(self._timer_changes(stream, entry))
+        self.batch.timers.extend(self._spent())
         for (stream, _), staged in self._keyed.items():
             version = self._own[stream].head.version
             self._store(stream, staged.view, staged.key, staged.state, version)
@@ -322,6 +324,20 @@ class Overlay:
         for name, due_at in after.items():
             if before.get(name) != due_at:
                 yield TimerChange(stream, name, due_at, entry.head.scope)
+
+    def _spent(self) -> list[TimerChange]:
+        """Remember what fired and changed nothing, as long as its stream's state names it."""
+        changed = {(change.stream, change.name) for change in self.batch.timers}
+        spent: list[TimerChange] = []
+        for timer in self.batch.fired:
+            owner, entry = self._views.owner(timer.stream), self._entry(timer.stream)
+            if owner is None or owner.timers is None or entry is None:
+                continue
+            due = entry.due if timer.stream in self._own else self._due(timer.stream, entry)
+            named = (due or _NO_TIMERS).get(timer.name) == timer.due_at
+            if named and (timer.stream, timer.name) not in changed:
+                spent.append(TimerChange(timer.stream, timer.name, SPENT, entry.head.scope))
+        return spent
 
     def _due(self, stream: str, base: Entry | None) -> Mapping[str, datetime]:
         if base is None:

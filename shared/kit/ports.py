@@ -19,6 +19,8 @@ import msgspec
 from shared.decider import Due
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+# Of a timer that fired and changed nothing: Postgres' infinity, as asyncpg writes and reads it.
+SPENT: Final = datetime.max  # noqa: DTZ901 - no time of any zone
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -125,7 +127,10 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class TimerChange(msgspec.Struct, frozen=True):
-    """A timer of a stream as it is to be; `due_at` null: it is called off."""
+    """A timer of a stream as it is to be; `due_at` null: it is called off.
+
+    SPENT: it has fired, and its stream's state names it still; it is not armed again.
+    """
 
     stream: str
     name: str

@@ -137,6 +137,9 @@ class ServiceSettings(BaseSettings):
     )
     rules_page_events_max: int = Field(default=500, ge=1)
     rules_poll_interval_ms: int = Field(default=200, ge=1)
+    timers_page_streams_max: int = Field(
+        default=500, ge=1, description="derived again at once when a revision has changed"
+    )
     timers_page_max: int = Field(default=256, ge=1)
     waiting_page_max: int = Field(default=100, ge=1)
     effect_attempts_max: int = Field(default=8, ge=1)

@@ -66,6 +66,7 @@ LOG_EVENTS: Final[dict[str, str]] = {
     "states.interrupted": "Building states beside others met a passing fault; it is tried again.",
     "states.not_built": "States cannot be built: a newer release wrote a type this one lacks.",
     "timer.failed": "Firing a timer met a bug.",
+    "timers.interrupted": "Deriving timers again met a passing fault; it goes on where it was.",
     "trace.export_failed": "Spans could not be sent; said once until it works again.",
     "trace.export_resumed": "Spans are sent again.",
     "vault.failed": "The vault or its key database did not answer.",

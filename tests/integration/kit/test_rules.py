@@ -11,7 +11,7 @@ from shared.contracts.registry import Registry
 from shared.contracts.topics import Topic
 from shared.decider import Fact
 from shared.kit.acts import NotOpenError
-from shared.kit.ports import Batch, NewEvent, StreamCheck
+from shared.kit.ports import SPENT, Batch, NewEvent, StreamCheck
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.rules.policies import RulesFencedError
 from shared.kit.rules.work import Moves
@@ -106,16 +106,24 @@ async def test_a_due_timer_fires_once_and_its_row_goes(pool: asyncpg.Pool) -> No
         assert await pool.fetchval("SELECT count(*) FROM kit.receipt") == 1
 
 
-async def test_a_refused_timer_goes_with_nothing_written(pool: asyncpg.Pool) -> None:
+async def test_a_refused_timer_is_spent_with_nothing_written(pool: asyncpg.Pool) -> None:
     async with milling(pool) as mill:
         await mill.asks(PlaceOrder(order="stubborn", minutes=1))
         mill.clock.time += timedelta(minutes=2)
 
-        async def gone() -> bool:
-            return await mill.timers() == {}
+        async def spent() -> bool:
+            return await mill.timers() == {"mill/order/stubborn late": SPENT}
 
-        await eventually(gone, "the row is gone")
+        await eventually(spent, "it is spent")
         assert await mill.types(order_stream("stubborn")) == ["order_placed"]
+        assert await checked(mill) == []
+
+        await mill.asks(PostponeOrder(order="stubborn", minutes=9))
+        assert await mill.timers() == {
+            "mill/order/stubborn late": mill.clock.time + timedelta(minutes=9)
+        }
+        await mill.asks(FinishOrder(order="stubborn"))
+        assert await mill.timers() == {}
 
 
 async def test_a_timer_whose_rule_fails_is_stuck_and_the_others_fire(pool: asyncpg.Pool) -> None:
