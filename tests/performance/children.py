@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _START_S = 60.0
-_RESULT_S = 300.0
+_RESULT_S = 1800.0
 _STOP_S = 15.0
 _ROOT = Path(__file__).parents[2]
 

@@ -8,18 +8,15 @@ import asyncio
 import json
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID, uuid4, uuid5
 
 import httpx
 import psutil
 import uvloop
 
-from services.deliberation.settings import Settings
-from shared.cli.bootstrap import Bootstrapped, bootstrap
-from shared.cli.local_site import DISTRICT, LocalDistrict
+from shared.cli.local_site import LocalDistrict
 from shared.kit.embedded.ports import free_port
-from shared.kit.identity.development_issuer import ISSUER
 from tests.performance.children import child
+from tests.performance.let_in import prepared, reception
 from tests.performance.measuring import (
     CLIENTS,
     Bench,
@@ -33,7 +30,7 @@ from tests.performance.measuring import (
 
 _PER_S = 2500  # how many requests a second of measuring is worth, about
 _WARM = 1000
-_SCOPES = 10
+_SCOPES = tuple(f"community-{number}" for number in range(10))
 _ACCOUNTS = 500
 
 Request = tuple[str, str]
@@ -61,7 +58,9 @@ def measure_http_command(bench: Bench) -> list[Row]:
     """Measure both commands: a step that only writes its event, and one that seals texts too."""
     district = LocalDistrict(bench.root / "district", bench.site, database_prefix="bench_")
     try:
-        token = _prepared(district)
+        token = prepared(district, _SCOPES)
+        for name in ("deliberation", "deliberation-project", "wishes-project"):
+            district.terminate(name)
         port = int(district.url("wishes").rpartition(":")[2])
         target = Target(_pid_on(port), port, token)
         received, accepted = Sides(), Sides()
@@ -140,16 +139,8 @@ async def _load(
 def _receptions(count: int) -> list[Request]:
     return [
         (
-            f"/api/wishes/v1/communities/community-{number % _SCOPES}/requests",
-            json.dumps(
-                {
-                    "kind": "problem",
-                    "subject": "The lamp by the east gate is broken",
-                    "text": "It has been dark there for three days, and the steps are icy.",
-                    "account": f"account-{number % _ACCOUNTS}",
-                    "area": "area-east",
-                }
-            ),
+            f"/api/wishes/v1/communities/{_SCOPES[number % len(_SCOPES)]}/requests",
+            json.dumps(reception(f"account-{number % _ACCOUNTS}")),
         )
         for number in range(count)
     ]
@@ -177,48 +168,3 @@ async def _answering(port: int) -> None:
                 await asyncio.sleep(0.02)
             else:
                 return
-
-
-def _prepared(district: LocalDistrict) -> str:
-    """Start the district, let the directory reach the wishes service, stop the rest."""
-    district.prepare()
-    district.start()
-    settings = Settings.model_validate(
-        {
-            name.removeprefix("DELIBERATION_").lower(): value
-            for name, value in district.environment("deliberation").items()
-        }
-    )
-    first = asyncio.run(bootstrap(settings, issuer=ISSUER, subject="admin", name="Bench"))
-    token = district.token("admin")
-    _add_communities(district, token, first)
-    for name in ("deliberation", "deliberation-project", "wishes-project"):
-        district.terminate(name)
-    return token
-
-
-def _add_communities(district: LocalDistrict, token: str, first: Bootstrapped) -> None:
-    with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
-        path = f"{district.url('deliberation')}/api/deliberation/v1/districts/{DISTRICT}"
-
-        def post(where: str, body: dict[str, str], **headers: str) -> httpx.Response:
-            key = {"Idempotency-Key": str(uuid4())}
-            answer = client.post(where, json=body, headers={**key, **headers})
-            answer.raise_for_status()
-            return answer
-
-        for number in range(_SCOPES):
-            name = f"community-{number}"
-            node = {"node": name, "kind": "community", "name": name, "parent": DISTRICT}
-            post(f"{path}/nodes", node)
-            grant = {
-                "grant": str(uuid5(UUID(first.resident), name)),
-                "resident": first.resident,
-                "role": "desk",
-                "node": name,
-                "starts_at": "2026-01-01T00:00:00Z",
-            }
-            position = post(f"{path}/grants", grant).headers["Cogov-Position"]
-            where, body = _receptions(number + 1)[number]
-            url = f"{district.url('wishes')}{where}"
-            post(url, json.loads(body), **{"Cogov-After": position})

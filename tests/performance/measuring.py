@@ -16,12 +16,13 @@ CLIENTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every row is given."""
+    """What every row is given; `events` is the length of the logs that are built from."""
 
     site: Site
     root: Path
     seconds: float
     runs: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Run:
         return self.done / self.seconds
 
     def percentile(self, share: float) -> float:
-        ordered = sorted(self.latencies_ms)
+        ordered = sorted(self.latencies_ms) or [0.0]
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
@@ -83,11 +84,13 @@ def described(side: str, runs: Sequence[Run]) -> str:
     """Say what a side's runs were."""
     run = middle(runs)
     rates = "/".join(f"{each.rate:,.0f}" for each in runs)
-    own = f", {run.process_ms:.3f} ms of its process each" if run.process_ms else ""
-    return (
-        f"{side}: {rates} per s, p50 {run.percentile(0.5):.1f}, p99 {run.percentile(0.99):.1f} ms,"
-        f" {run.cores:.2f} cores busy{own}"
+    waits = (
+        f" p50 {run.percentile(0.5):.1f}, p99 {run.percentile(0.99):.1f} ms,"
+        if run.latencies_ms
+        else ""
     )
+    own = f", {run.process_ms:.3f} ms of its process each" if run.process_ms else ""
+    return f"{side}: {rates} per s,{waits} {run.cores:.2f} cores busy{own}"
 
 
 class Stopwatch:

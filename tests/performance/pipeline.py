@@ -1,4 +1,4 @@
-"""One of our processes on the whole path: decide and relay, hear, or project."""
+"""One of our processes on the whole path: decide and relay, publish, hear, project, or build."""
 
 import asyncio
 import json
@@ -13,7 +13,9 @@ import uvloop
 
 from shared.contracts.topics import Topic
 from shared.kit.acts import Acts
+from shared.kit.bus import Record
 from shared.kit.clock import SystemClock
+from shared.kit.cloudevents import to_record
 from shared.kit.delivery import Delivery, DeliveryLimits
 from shared.kit.ids import TimeOrderedIds
 from shared.kit.ingest import Ingest, IngestLimits
@@ -21,7 +23,9 @@ from shared.kit.kafka.bus import KafkaBus, KafkaLimits
 from shared.kit.postgres.exchange import PostgresHeardSource, PostgresRelaySource
 from shared.kit.postgres.log import PostgresLog
 from shared.kit.postgres.pool import create_pool
+from shared.kit.read_models.building import Builder, BuilderLimits
 from shared.kit.read_models.projector import Projector, ProjectorLimits
+from shared.kit.read_models.schema import ensure_tables
 from shared.kit.read_models.wake import HeadWake
 from shared.kit.relay import Relay, RelayLimits
 from shared.kit.submission import Accepted
@@ -38,6 +42,8 @@ from tests.performance.tally import (
     submission,
     writer,
 )
+
+_PAGE_EVENTS = 2000
 
 Task = dict[str, Any]
 
@@ -60,6 +66,35 @@ async def decide(task: Task) -> None:
         group.create_task(relay.run())
         await _begin()
         say(json.dumps({"latencies_ms": await _ask_all(led, task)}))
+
+
+async def publish(task: Task) -> None:
+    """Send what is in the log, and nothing but that: plain handlers know no heartbeats."""
+    pool, topic, bus = await _pool(task), _topic(task), _bus(task)
+    source = PostgresRelaySource(pool)
+    await _begin()
+    producer = await bus.producer()
+    position = 0
+    while (page := await source.page(position, _PAGE_EVENTS)).upto > position:
+        batches: dict[int, list[Record]] = {}
+        for one in page.events:
+            record = to_record(one.event, one.previous_id, service=TALLY, generation=1)
+            batches.setdefault(bus.partition(topic.name, one.event.scope), []).append(record)
+        await producer.send(topic.name, batches)
+        position = page.upto
+    await producer.close()
+    say("{}")
+
+
+async def build(task: Task) -> None:
+    """Fold a log from its beginning into a table that it does not have yet."""
+    pool = await _pool(task)
+    async with pool.acquire() as connection:
+        await ensure_tables(connection, (TALLIES,))
+    builder = Builder(pool, REGISTRY, (TALLIES,), random=Random(1), limits=BuilderLimits())
+    await _begin()
+    await builder.run(asyncio.Event())
+    say("{}")
 
 
 async def hear(task: Task) -> None:
@@ -149,7 +184,8 @@ def main() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    uvloop.run({"decide": decide, "hear": hear, "project": project}[task["role"]](task))
+    roles = {"decide": decide, "publish": publish, "hear": hear, "project": project, "build": build}
+    uvloop.run(roles[task["role"]](task))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from tests.performance.measuring import Row, middle
+from tests.performance.measuring import Row, Run, middle
 
 
 def write_report(folder: Path, rows: Sequence[Row], settings: Mapping[str, Any]) -> None:
@@ -39,9 +39,9 @@ def table(rows: Sequence[Row]) -> str:
             f"{row.sides.value:,.0f}",
             f"{middle(row.sides.baseline).rate:,.0f}",
             f"{row.sides.ratio:.2f}",
-            f"{middle(row.sides.ours).percentile(0.5):.1f}",
-            f"{middle(row.sides.ours).percentile(0.99):.1f}",
-            f"{middle(row.sides.baseline).percentile(0.99):.1f}",
+            _waited(row.sides.ours, 0.5),
+            _waited(row.sides.ours, 0.99),
+            _waited(row.sides.baseline, 0.99),
             row.goal,
             "yes" if row.met else "no",
         )
@@ -53,6 +53,11 @@ def table(rows: Sequence[Row]) -> str:
         for line in (head, *body)
     ]
     return "\n".join([*lines, "", *(f"{row.name}: {row.note}" for row in rows)])
+
+
+def _waited(runs: Sequence[Run], share: float) -> str:
+    run = middle(runs)
+    return f"{run.percentile(share):.1f}" if run.latencies_ms else "-"
 
 
 def _entry(row: Row) -> dict[str, Any]:
