@@ -14,7 +14,8 @@ FEATURES = features_of(
     "reorganisation",
     "notice",
     "recurrence",
+    "need",
     "erasure",
 )
 POLICY = policy_table(FEATURES)
-SERVICE = compose("wishes", revision=2, hears=("deliberation",), features=FEATURES, policy=POLICY)
+SERVICE = compose("wishes", revision=3, hears=("deliberation",), features=FEATURES, policy=POLICY)
