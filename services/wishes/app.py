@@ -15,6 +15,7 @@ FEATURES = features_of(
     "notice",
     "recurrence",
     "need",
+    "resource",
     "erasure",
 )
 POLICY = policy_table(FEATURES)
