@@ -47,12 +47,16 @@ _TOKEN_TTL_S: Final = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class ProcessPlan:
-    """One process of a service: its name, its roles, and settings of its own."""
+    """One process of a service: its name, its roles, and settings of its own.
+
+    `code` is the folder of another release's code; by default it is this one.
+    """
 
     name: str
     service: str
     roles: str
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    code: Path | None = None
 
 
 PLANS: Final = tuple(
@@ -117,7 +121,8 @@ class LocalDistrict:
             "operator_port": str(self._port(f"{name}-operator")),
             **plan.settings,
         }
-        self._launch(name, plan.service, ["serve", "--roles", plan.roles], own)
+        arguments = ["serve", "--roles", plan.roles]
+        self._launch(name, plan.service, arguments, own, code=plan.code)
 
     def add(self, plan: ProcessPlan) -> None:
         """Plan another process, such as a second replica; `launch` starts it."""
@@ -233,10 +238,17 @@ class LocalDistrict:
         self.stop()
 
     def _launch(
-        self, name: str, service: str, arguments: Sequence[str], own: Mapping[str, str]
+        self,
+        name: str,
+        service: str,
+        arguments: Sequence[str],
+        own: Mapping[str, str],
+        *,
+        code: Path | None = None,
     ) -> None:
         environment = {
             **inherited_environment(),
+            **({} if code is None else {"PYTHONPATH": str(code)}),
             **self.environment(service),
             **{f"{service.upper()}_{name.upper()}": value for name, value in own.items()},
         }
