@@ -1,4 +1,4 @@
-"""Adopts a district's working days, as a package knows the notices, and a deadline policy.
+"""Adopts a district's working days, as a package knows the notices, and its policies.
 
 The package is asked here and nowhere else: the event says every day, so no replay depends on it.
 """
@@ -82,9 +82,29 @@ async def adopt_deadline_policy(api: ApiClient, *, district: str, policy: dict[s
     return False
 
 
+async def adopt_recurrence_policy(
+    api: ApiClient, *, node: str, times: int, window_days: int, effective_from: date
+) -> int:
+    """Adopt the next version of how often a matter must recur at a place; give its number."""
+    path = f"/api/wishes/v1/communities/{node}/recurrence-policy"
+    version = (await api.get(path))["adopted_here"] + 1
+    body = {
+        "version": version,
+        "effective_from": effective_from.isoformat(),
+        "times": times,
+        "window_days": window_days,
+    }
+    await api.post(path, body, key=_key("recurrence-policy", body))
+    return version
+
+
 async def _adopt(api: ApiClient, district: str, what: str, body: dict[str, Any]) -> None:
+    await api.post(f"/api/wishes/v1/districts/{district}/{what}", body, key=_key(what, body))
+
+
+def _key(what: str, body: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    await api.post(f"/api/wishes/v1/districts/{district}/{what}", body, key=f"{what}-{digest}")
+    return f"{what}-{digest}"
 
 
 def _of(year: int, days: Iterable[date]) -> list[str]:

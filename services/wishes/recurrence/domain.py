@@ -4,9 +4,9 @@ The rules:
 
 - A matter is what a community's requests of one area and one category are about. Requests without
   a category or without a known area are no matter.
-- When `TIMES` of them were received within `WINDOW_DAYS` days, counted back from now, the matter
-  recurs and is brought before the council. What is entered late counts by the day it happened, so
-  an old file brings nothing up.
+- When as many of them were received within as many days, counted back from now, as the policy in
+  force says (`adopting.py`), the matter recurs and is brought before the council. What is entered
+  late counts by the day it happened, so an old file brings nothing up.
 - While it is with the council it is not brought up again; its requests go on being counted. When
   it comes back, whatever its fate, counting begins anew.
 - Every request that was part of it is told its fate, once.
@@ -21,12 +21,11 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from services.wishes.recurrence.adopting import Threshold, threshold_of
 from shared.contracts.envelope import Event
 from shared.contracts.wishes.recurrence import Fate, FateTold, fate_stream
 from shared.decider import Asked, Command, Decider, Fact, State, States, To, View
 
-TIMES: Final = 5
-WINDOW_DAYS: Final = 90
 REQUESTS_MAX: Final = 200  # of one matter: the latest; each is told its fate by a command
 
 
@@ -44,7 +43,10 @@ class OccurrenceNoted(MatterEvent):
 
 
 class MatterRecurred(MatterEvent):
-    """It came up often enough to be brought before the council."""
+    """It came up often enough to be brought before the council.
+
+    `policy` is the version that said so, of the node `policy_of`; 0: none, it was the default.
+    """
 
     matter: UUID
     recurrence: UUID
@@ -52,6 +54,8 @@ class MatterRecurred(MatterEvent):
     category: str
     requests: tuple[UUID, ...]
     since: datetime
+    policy: int = 0
+    policy_of: str = ""
 
 
 class MatterFreed(MatterEvent):
@@ -122,7 +126,6 @@ def decide_matter(
     command: NoteOccurrence | FreeMatter, state: Matter, states: States, asked: Asked
 ) -> Sequence[To]:
     """Give what follows from a command; nothing when it is already so."""
-    del states
     stream = matter_stream(command.matter)
     match command:
         case FreeMatter(matter=matter, recurrence=recurrence):
@@ -130,18 +133,21 @@ def decide_matter(
                 return []
             return [To(stream, MatterFreed(matter=UUID(matter)))]
         case NoteOccurrence():
-            return [To(stream, event) for event in _counted(command, state, asked)]
+            enough = threshold_of(asked.scope, states, asked.at)
+            return [To(stream, event) for event in _counted(command, state, asked, enough)]
 
 
-def _counted(command: NoteOccurrence, state: Matter, asked: Asked) -> Sequence[MatterEvent]:
-    begin = asked.at - timedelta(days=WINDOW_DAYS)
+def _counted(
+    command: NoteOccurrence, state: Matter, asked: Asked, enough: Threshold
+) -> Sequence[MatterEvent]:
+    begin = asked.at - timedelta(days=enough.window_days)
     known = any(one.request == command.request for one in state.occurrences)
     if known or command.received_at <= begin:
         return []
     noted = OccurrenceNoted(matter=UUID(command.matter), request=UUID(command.request))
     recent = [one for one in state.occurrences if one.at > begin]
     requests = [UUID(one.request) for one in recent] + [UUID(command.request)]
-    if state.recurrence or len(requests) < TIMES:
+    if state.recurrence or len(requests) < enough.times:
         return [noted]
     recurred = MatterRecurred(
         matter=UUID(command.matter),
@@ -150,6 +156,8 @@ def _counted(command: NoteOccurrence, state: Matter, asked: Asked) -> Sequence[M
         category=command.category,
         requests=tuple(requests),
         since=min([one.at for one in recent], default=command.received_at),
+        policy=enough.version,
+        policy_of=enough.node,
     )
     return [noted, recurred]
 

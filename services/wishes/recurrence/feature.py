@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from services.wishes.recurrence.adopting import ACCESS as ADOPTING
+from services.wishes.recurrence.adopting import RECURRENCE_POLICY
 from services.wishes.recurrence.api import ACCESS, INTERNAL, routes
 from services.wishes.recurrence.domain import (
     FATE,
@@ -17,11 +19,11 @@ from shared.feature import Feature
 
 FEATURE = Feature(
     private_events=(OccurrenceNoted, MatterRecurred, MatterFreed),
-    deciders=(MATTER, FATE, RECURRENCE.decider),
+    deciders=(MATTER, FATE, RECURRENCE.decider, RECURRENCE_POLICY),
     read_models=(FATES,),
     rules=RULES,
     processes=(RECURRENCE,),
-    access=ACCESS,
+    access=(*ACCESS, *ADOPTING),
     internal=INTERNAL,
     routes=routes,
 )

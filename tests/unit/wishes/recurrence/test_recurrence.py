@@ -6,11 +6,10 @@ from uuid import UUID, uuid5
 
 import pytest
 
+from services.wishes.recurrence.adopting import DEFAULT
 from services.wishes.recurrence.domain import (
     FATE,
     MATTER,
-    TIMES,
-    WINDOW_DAYS,
     FreeMatter,
     MatterFreed,
     MatterRecurred,
@@ -56,6 +55,7 @@ from shared.kit.testing.spec import NOW, Spec, facts_of
 from shared.process import Step, decide_by, nothing
 
 SCOPE = "elm"
+TIMES, WINDOW_DAYS = DEFAULT.times, DEFAULT.window_days
 MATTER_ID = matter_id(SCOPE, "East", "Roads")
 STREAM = matter_stream(MATTER_ID)
 REQUESTS = [UUID(int=number) for number in range(1, 20)]
