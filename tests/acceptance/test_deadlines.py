@@ -1,6 +1,10 @@
-"""Deadlines over HTTP on a site clock: working days, one escalation each, nothing backwards."""
+"""Deadlines over HTTP on a site clock: working days, one escalation each, nothing backwards.
+
+The district adopts them by the commands of docs/how-to/adopt-deadlines.md.
+"""
 
 import asyncio
+import json
 import logging
 import tempfile
 from collections.abc import Generator
@@ -11,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from shared.cli.client import ApiClient, ClientLimits
-from shared.cli.deadlines import DEMO_POLICY, adopt_deadline_policy, adopt_working_days
+from shared.cli.deadlines import DEMO_POLICY
 from shared.cli.directory import ADMINISTRATOR
 from shared.cli.local_site import PLANS, LocalDistrict, ProcessPlan
 from shared.kit.clock import set_site_clock
 from shared.kit.embedded import Site
 from tests.fixtures.clients import Client
 from tests.fixtures.ordeal import LEASE_S, Ordeal, bootstrapped, eventually
+from tests.fixtures.pages import follow
 from tests.fixtures.workload import receive
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,7 @@ TERMS = [
 ]
 POLICY = {**DEMO_POLICY, "terms": TERMS, "open_max": 2000}
 REQUESTS = 500
+PAGE = "adopt-deadlines.md"
 TOLD = """
 SELECT count(*) AS events, count(DISTINCT e.stream) AS requests
 FROM kit.event AS e WHERE e.scope = $1 AND e.type = 'cogov.wishes.' || $2::text || '.v1'
@@ -159,11 +164,19 @@ async def _all(ordeal: Ordeal, event: str) -> bool:
 async def _open(ordeal: Ordeal) -> None:
     await bootstrapped(ordeal)
     await ordeal.community("first")
-    district = ordeal.district
-    url, token = district.url("wishes"), district.token(ADMINISTRATOR)
-    async with ApiClient(url, token, ClientLimits()) as administrator:
-        await adopt_working_days(administrator, district=district.district, years=range(2025, 2027))
-        await adopt_deadline_policy(administrator, district=district.district, policy=POLICY)
+    folder = ordeal.root / "adopting"
+    folder.mkdir()
+    (folder / "admin.token").write_text(ordeal.district.token(ADMINISTRATOR), encoding="utf-8")
+    (folder / "policy.json").write_text(json.dumps(POLICY), encoding="utf-8")
+    filled = {
+        "http://127.0.0.1:8080": ordeal.district.url("wishes"),
+        "my-district": ordeal.district.district,
+    }
+    said = [await asyncio.to_thread(follow, PAGE, folder, filled) for _ in range(2)]
+    assert said == [
+        "adopted\nadopted\n",
+        "nothing changed: it was in force already\n" * 2,
+    ]
 
 
 async def _accepted(client: Client, path: str, key: str) -> str:
