@@ -130,6 +130,8 @@ async def test_500_deadlines_due_at_once_escalate_once_each_though_the_writer_di
         )  # fmt: skip
         assert 0 < half["requests"] < REQUESTS
         assert (after["events"], after["requests"]) == (REQUESTS, REQUESTS)
+    # Units are told one after the other: on a busy machine longer than verify waits.
+    await eventually(lambda: _told_all(ordeal), within_s=120)
     await ordeal.assert_clean()
 
 
@@ -185,6 +187,17 @@ async def _accepted(client: Client, path: str, key: str) -> str:
     reply = await client.post(f"{one}/acceptance", {}, key=f"{key}-accept")
     assert reply.status == 200, reply.content
     return one
+
+
+async def _told_all(ordeal: Ordeal) -> bool:
+    row = await ordeal.row(
+        "wishes",
+        "SELECT c.position >= max(e.position) AS told"
+        " FROM kit.cursor AS c, kit.event AS e"
+        " WHERE c.name = 'effect:notices' AND e.type = 'cogov.wishes.request_escalated.v1'"
+        " GROUP BY c.position",
+    )
+    return row["told"]
 
 
 async def _times(client: Client, one: str) -> dict[str, Any]:
