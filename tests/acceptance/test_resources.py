@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,17 @@ BEGIN = datetime(2026, 3, 2, 9, tzinfo=CHINA)
 END = datetime(2026, 3, 12, 9, tzinfo=CHINA)
 QUANTITY, ASKING = 10, 50
 PROVIDER = str(UUID(int=77))
+OFFER: dict[str, Any] = {
+    "kind": "venue",
+    "title": "The hall",
+    "text": "Ten tables.",
+    "area": "East",
+    "provider": PROVIDER,
+    "quantity": QUANTITY,
+    "price_fen": 500,
+    "valid_from": BEGIN.isoformat(),
+    "valid_until": END.isoformat(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,25 @@ async def test_an_offer_expires_on_the_site_clock_and_its_idle_days_are_counted(
     await ordeal.assert_clean()
 
 
+async def test_a_time_that_has_no_place_in_every_zone_is_refused(dated: Dated) -> None:
+    dated.set(BEGIN)
+    ordeal = dated.ordeal
+    community = (await ordeal.community("times")).removesuffix("/requests")
+    before = await ordeal.row("wishes", "SELECT h.position FROM kit.head AS h")
+    async with ordeal.client("wishes") as client:
+        for number, when in enumerate(("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")):
+            body = {**OFFER, "valid_until": when}
+            refused = await client.post(f"{community}/resources", body, key=f"times-{number}")
+            assert (refused.status, refused.code) == (422, "request_invalid")
+            for name in ("recorded_before", "ended_from", "ended_before"):
+                asked = await client.get(f"{community}/needs?{name}={quote(when)}")
+                assert (asked.status, asked.code) == (422, "request_invalid")
+        twice = {**OFFER, "account": "R00042"}
+        refused = await client.post(f"{community}/resources", twice, key="twice")
+        assert (refused.status, refused.code) == (422, "request_invalid")
+    assert await ordeal.row("wishes", "SELECT h.position FROM kit.head AS h") == before
+
+
 async def _need(client: Client, community: str) -> str:
     body = {"title": "A room", "text": "For the choir.", "category": "文化娱乐", "area": "East"}
     made = await client.post(f"{community}/needs", body, key="need")
@@ -138,18 +169,7 @@ async def _need(client: Client, community: str) -> str:
 
 
 async def _offered(client: Client, community: str, key: str) -> str:
-    body: dict[str, Any] = {
-        "kind": "venue",
-        "title": "The hall",
-        "text": "Ten tables.",
-        "area": "East",
-        "provider": PROVIDER,
-        "quantity": QUANTITY,
-        "price_fen": 500,
-        "valid_from": BEGIN.isoformat(),
-        "valid_until": END.isoformat(),
-    }
-    made = await client.post(f"{community}/resources", body, key=f"offer-{key}")
+    made = await client.post(f"{community}/resources", OFFER, key=f"offer-{key}")
     assert made.status == 201, made.content
     one = f"{community}/resources/{made.content['id']}"
     early = await _reserve(client, one, str(UUID(int=5)), 99, 1)

@@ -27,6 +27,7 @@ from services.wishes.need.read_model import NeedEventRow, NeedRow, NeedSourceRow
 from services.wishes.need.refusals import NeedNotFound
 from shared.contracts.wishes.needs import NeedExit, SourceKind
 from shared.decider import RefusalKind, Refused
+from shared.kit.http.bodies import Moment
 from shared.kit.http.commands import Routes
 from shared.kit.http.pages import Page, Paging
 from shared.kit.http.queries import Reading
@@ -34,8 +35,8 @@ from shared.kit.service import Rooms
 from shared.kit.vault import Access, Purpose
 
 Filter = Annotated[str | None, Query(min_length=1, max_length=200)]
-Before = Annotated[AwareDatetime | None, Query(description="exclusive")]
-From = Annotated[AwareDatetime | None, Query(description="inclusive")]
+Before = Annotated[Moment | None, Query(description="exclusive")]
+From = Annotated[Moment | None, Query(description="inclusive")]
 _PATH = "/communities/{scope}/needs"
 
 

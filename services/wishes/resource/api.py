@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from services.wishes.resource.commands import (
     ConsumeResource,
@@ -21,7 +22,7 @@ from services.wishes.resource.commands import (
 from services.wishes.resource.domain import PRICE_FEN_MAX, QUANTITY_MAX
 from services.wishes.resource.reading import add_queries
 from shared.contracts.wishes.resources import ResourceKind
-from shared.kit.http.bodies import TimedBody
+from shared.kit.http.bodies import Moment, TimedBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.service import Rooms
 
@@ -42,8 +43,8 @@ class OfferBody(TimedBody):
     account: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     quantity: Quantity
     price_fen: Annotated[int, Field(ge=0, le=PRICE_FEN_MAX, strict=True)] = 0
-    valid_from: AwareDatetime
-    valid_until: AwareDatetime
+    valid_from: Moment
+    valid_until: Moment
 
     @model_validator(mode="after")
     def _one_provider(self) -> Self:
@@ -141,8 +142,8 @@ async def _offer(call: Call[OfferBody]) -> Draft:
         provider=str(provider),
         quantity=body.quantity,
         price_fen=body.price_fen,
-        valid_from=body.valid_from,
-        valid_until=body.valid_until,
+        valid_from=body.valid_from.astimezone(UTC),
+        valid_until=body.valid_until.astimezone(UTC),
         texts=str(texts),
     )
     return Draft(command, secrets=secrets, created=str(resource))
