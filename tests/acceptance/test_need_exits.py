@@ -34,11 +34,12 @@ async def test_of_1000_needs_each_has_one_exit_and_700_never_leave_the_grid(
     planned = [exit_ for exit_, count in EXITS.items() for _ in range(count)]
     assert len(planned) == NEEDS
     async with ordeal.client("wishes") as client:
+        offer = await _offered(client, path)
         gate = asyncio.Semaphore(32)
 
         async def play(number: int, exit_: str) -> str:
             async with gate:
-                return await _ended(client, path, number, exit_)
+                return await _ended(client, path, number, exit_, offer)
 
         made = await asyncio.gather(*(play(n, exit_) for n, exit_ in enumerate(planned)))
         await ordeal.drained()
@@ -57,6 +58,11 @@ async def test_of_1000_needs_each_has_one_exit_and_700_never_leave_the_grid(
         assert sorted(made) == sorted(one for ids in listed.values() for one in ids)
         await _assert_one_exit_each(ordeal)
 
+        elsewhere = {"exit": "matched", "reference": str(_MET_BY), "cost_fen": 1}
+        unmet = await _recorded(client, path, NEEDS)
+        await client.post(f"{path}/{unmet}/confirmation", {}, key="confirm-unmet")
+        absent = await client.post(f"{path}/{unmet}/exit", elsewhere, key="absent")
+        assert (absent.status, absent.code) == (422, "exit_reference_not_found")
         second = {"reason": "duplicate", **_late(_MONDAY + timedelta(days=100))}
         refused = await client.post(f"{path}/{made[0]}/declining", second, key="second")
         assert (refused.status, refused.code) == (409, "need_has_ended")
@@ -128,13 +134,30 @@ async def _recorded(client: Client, path: str, number: int, **more: Any) -> str:
     return made.content["id"]
 
 
-async def _ended(client: Client, path: str, number: int, exit_: str) -> str:
+async def _offered(client: Client, path: str) -> str:
+    body: dict[str, Any] = {
+        "kind": "service",
+        "title": "Meals",
+        "text": "Brought to the door.",
+        "area": "East",
+        "provider": str(_MET_BY),
+        "quantity": 200,
+        "valid_from": _MONDAY.isoformat(),
+        "valid_until": (_MONDAY + timedelta(days=365)).isoformat(),
+    }
+    made = await client.post(path.removesuffix("/needs") + "/resources", body, key="offer")
+    assert made.status == 201, made.content
+    return made.content["id"]
+
+
+async def _ended(client: Client, path: str, number: int, exit_: str, offer: str) -> str:
     need = await _recorded(client, path, number, **_late(_MONDAY))
     one = f"{path}/{need}"
     await client.post(f"{one}/confirmation", _late(_MONDAY), key=f"confirm-{number}")
     body: dict[str, Any] = {"exit": exit_, **_late(_MONDAY + timedelta(days=DAYS[exit_]))}
     if exit_ != "solved_in_grid":
-        body |= {"reference": str(uuid5(_MET_BY, exit_)), "cost_fen": COST_FEN[exit_]}
+        met_by = offer if exit_ == "matched" else str(uuid5(_MET_BY, exit_))
+        body |= {"reference": met_by, "cost_fen": COST_FEN[exit_]}
     done = await client.post(f"{one}/exit", body, key=f"exit-{number}")
     assert done.status == 200, done.content
     return need

@@ -11,7 +11,8 @@ The rules:
 - Only a confirmed need has a place in the order and an exit other than being declined.
 - It takes exactly one of five exits: solved in the grid, matched to a resource or service, done as
   a project, decided by motion, declined with a reason. All but the first and the last name what
-  met it. The end says how many whole days it took and, where known, what it cost.
+  met it; a resource must be offered in this community. The end says how many whole days it took
+  and, where known, what it cost.
 - What ended is retired: taken off the list, and still counted.
 - No step is earlier than the recording, and a step taken again changes nothing.
 """
@@ -73,6 +74,7 @@ from shared.contracts.wishes.needs import (
     need_source_stream,
     need_stream,
 )
+from shared.contracts.wishes.resources import ResourceOffered, resource_stream
 from shared.decider import Asked, Decider, Fact, Read, States, To, View
 
 SOURCES_MAX: Final = 500  # of one need
@@ -127,6 +129,16 @@ def evolve_presence(state: Presence, fact: Fact) -> Presence:
             return state
 
 
+def evolve_offering(state: Presence, fact: Fact) -> Presence:
+    """Follow an offer's stream: whether it is there, and where."""
+    match fact.event:
+        case ResourceOffered():
+            return Presence(scope=fact.scope)
+        case _:
+            return state
+
+
+OFFERING = View("wishes.need.offering", 1, Presence, Presence(), evolve_offering)
 MEMBERSHIP = View("wishes.need.membership", 1, Membership, Membership(), evolve_membership)
 PRESENCE = View("wishes.need.presence", 1, Presence, Presence(), evolve_presence)
 
@@ -141,13 +153,14 @@ def decide(command: NeedCommand, state: Need, states: States, asked: Asked) -> S
         raise refusals.BeforeRecorded
     if isinstance(command, ClusterCommand):
         return _clustering(command, state, states, asked)
-    event = _step(command, state, asked)
+    event = _step(command, state, states, asked)
     return [] if event is None else [To(need_stream(command.need), event)]
 
 
 def _step(
     command: RecordNeed | ConfirmNeed | PrioritiseNeed | ExitCommand | RetireNeed,
     state: Open | Over,
+    states: States,
     asked: Asked,
 ) -> NeedEvent | None:
     need = UUID(command.need)
@@ -163,7 +176,7 @@ def _step(
         case RetireNeed(), _:
             raise refusals.NeedNotEnded
         case EndNeed() | DeclineNeed(), _:
-            return _ending(command, state, asked)
+            return _ending(command, state, states, asked)
         case ((ConfirmNeed() | PrioritiseNeed()), (Ended() | Retired())):
             raise refusals.NeedHasEnded(exit=state.exit.exit.value)
         case ConfirmNeed(), Collected() | Clustered():
@@ -185,7 +198,9 @@ def _prioritised(command: PrioritiseNeed, state: Confirmed | Prioritised) -> Nee
     return NeedPrioritised(need=UUID(command.need), score=score, reason=reason)
 
 
-def _ending(command: ExitCommand, state: Open | Over, asked: Asked) -> NeedEnded | None:
+def _ending(
+    command: ExitCommand, state: Open | Over, states: States, asked: Asked
+) -> NeedEnded | None:
     taken = _exit(command)
     if isinstance(state, Over):
         if taken != state.exit:
@@ -193,6 +208,8 @@ def _ending(command: ExitCommand, state: Open | Over, asked: Asked) -> NeedEnded
         return None
     if isinstance(state, Unconfirmed) and taken.exit is not NeedExit.DECLINED:
         raise refusals.NeedNotConfirmed
+    if taken.exit is NeedExit.MATCHED:
+        _check_offered(taken, states, asked)
     return NeedEnded(
         need=UUID(command.need),
         exit=taken.exit,
@@ -201,6 +218,12 @@ def _ending(command: ExitCommand, state: Open | Over, asked: Asked) -> NeedEnded
         reference=taken.reference,
         reason=taken.reason,
     )
+
+
+def _check_offered(taken: Exit, states: States, asked: Asked) -> None:
+    offering = states.get(resource_stream(str(taken.reference)), OFFERING)
+    if offering.scope != asked.scope:
+        raise refusals.ExitReferenceNotFound(reference=str(taken.reference))
 
 
 def _exit(command: ExitCommand) -> Exit:
@@ -297,6 +320,14 @@ def _counting(state: Open, sources: int) -> Open:
 
 
 def _reads(command: NeedCommand) -> Sequence[Read[Any]]:
+    match command:
+        case EndNeed(exit=NeedExit.MATCHED, reference=reference) if reference:
+            return (Read(resource_stream(reference), OFFERING),)
+        case _:
+            return _source_reads(command)
+
+
+def _source_reads(command: NeedCommand) -> Sequence[Read[Any]]:
     if not isinstance(command, ClusterCommand):
         return ()
     references = dict.fromkeys(command.sources)

@@ -65,6 +65,12 @@ class ExitNeedsReference(Refused):
     kind = RefusalKind.INVALID
 
 
+class ExitReferenceNotFound(Refused):
+    """There is no such resource or service here."""
+
+    kind = RefusalKind.INVALID
+
+
 class ExitNeedsReason(Refused):
     """A need is declined with a reason."""
 

@@ -89,6 +89,6 @@ class Membership(State):
 
 
 class Presence(State):
-    """The community that a request was received in; empty: there is none."""
+    """The community that a request or an offer was made in; empty: there is none."""
 
     scope: str = ""

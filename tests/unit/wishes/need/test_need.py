@@ -37,6 +37,7 @@ from shared.contracts.wishes.needs import (
     need_source_stream,
     need_stream,
 )
+from shared.contracts.wishes.resources import ResourceKind, ResourceOffered, resource_stream
 from shared.decider import To
 from shared.kit.testing.spec import NOW, Spec
 
@@ -62,9 +63,24 @@ JOINED = SourceJoined(kind=SourceKind.REQUEST, source=REQUEST, need=ID)
 IN_GRID = EndNeed(need=N, exit=NeedExit.SOLVED_IN_GRID, cost_fen=1200)
 ENDED = NeedEnded(need=ID, exit=NeedExit.SOLVED_IN_GRID, days=0, cost_fen=1200)
 DECLINE = DeclineNeed(need=N, reason=DeclineReason.NO_MEANS)
+OFFERED = ResourceOffered(
+    resource=THING,
+    kind=ResourceKind.VENUE,
+    area="East",
+    provider=UUID(int=6),
+    quantity=1,
+    price_fen=0,
+    valid_from=NOW,
+    valid_until=NOW + timedelta(days=1),
+    texts=UUID(int=5),
+)
 
 NONE = Spec(NEED, scope="elm")
-OPEN = NONE.given(STREAM, RECORDED).given(request_stream(REQUEST), RECEIVED)
+OPEN = (
+    NONE.given(STREAM, RECORDED)
+    .given(request_stream(REQUEST), RECEIVED)
+    .given(resource_stream(THING), OFFERED)
+)
 CLUSTERED = OPEN.given(STREAM, NeedClustered(need=ID, sources=(SOURCE,))).given(
     SOURCE_STREAM, JOINED
 )
@@ -210,6 +226,13 @@ def test_what_is_not_solved_in_the_grid_names_what_met_it(exit_: NeedExit) -> No
     CONFIRMED.when(EndNeed(need=N, exit=exit_, reference=str(THING))).then(
         To(STREAM, NeedEnded(need=ID, exit=exit_, days=0, reference=THING))
     )
+
+
+def test_a_need_is_matched_to_a_resource_of_this_community() -> None:
+    matched = EndNeed(need=N, exit=NeedExit.MATCHED, reference=str(THING))
+    without = NONE.given(STREAM, RECORDED, NeedConfirmed(need=ID))
+    for spec in (without, without.given(resource_stream(THING), OFFERED, scope="oak")):
+        spec.when(matched).then_refused(refusals.ExitReferenceNotFound, reference=str(THING))
 
 
 def test_only_a_confirmed_need_takes_another_exit_than_being_declined() -> None:

@@ -33,6 +33,7 @@ from shared.contracts.wishes.needs import (
     need_source_stream,
     need_stream,
 )
+from shared.contracts.wishes.resources import ResourceKind, ResourceOffered, resource_stream
 from shared.decider import To
 from shared.kit.testing.spec import NOW, Spec, fold_all
 
@@ -41,6 +42,17 @@ VISITS = tuple(
     Reference(kind=kind, id=str(UUID(int=number)))
     for kind in (SourceKind.VISIT, SourceKind.INCIDENT)
     for number in (7, 8)
+)
+OFFERED = ResourceOffered(
+    resource=UUID(int=9),
+    kind=ResourceKind.VENUE,
+    area="East",
+    provider=UUID(int=6),
+    quantity=1,
+    price_fen=0,
+    valid_from=NOW,
+    valid_until=NOW + timedelta(days=1),
+    texts=UUID(int=5),
 )
 
 needs = st.sampled_from(NEED_IDS)
@@ -80,7 +92,7 @@ def lives(draw: st.DrawFn) -> list[NeedCommand]:
 
 
 def lived(life: list[NeedCommand]) -> tuple[Spec[NeedCommand, Need], list[To]]:
-    spec = Spec(NEED, scope="elm")
+    spec = Spec(NEED, scope="elm").given(resource_stream(UUID(int=9)), OFFERED)
     decided: list[To] = []
     for hour, command in enumerate(life):
         at = NOW + timedelta(hours=hour)
