@@ -297,6 +297,11 @@ async def test_what_waits_with_a_command_of_another_release_waits_for_it(
     async with milling(pool, rules=(SHIPPING,), epoch=0) as mill:
         await mill.asks(AddStock(item="flour", count=3), "again")
         await until_types(mill, STOCK_STREAM, "stock_added", "stock_taken")
+
+        async def is_done() -> bool:
+            return len(await mill.source.waiting(10)) == 2
+
+        await eventually(is_done, "what could be done no longer waits")
         left = await mill.source.waiting(10)
         assert [(one.work.rule, one.work.command) for one in left] == [("shipping", None)] * 2
         assert not await mill.source.stuck(0, 10)
