@@ -7,6 +7,7 @@ from shared.feature import compose, features_of, policy_table
 FEATURES = features_of(
     "wishes",
     "request",
+    "wish",
     "evidence",
     "categories",
     "deadlines",
