@@ -15,6 +15,7 @@ from services.deliberation.directory.read_model import (
     list_grants,
     list_nodes,
 )
+from services.deliberation.directory.terms_api import add_terms
 from shared.contracts.deliberation import NodeKind
 from shared.decider import RefusalKind, Refused
 from shared.kit.http.bodies import CommandBody
@@ -94,6 +95,7 @@ def routes(rooms: Rooms) -> Routes:
     found = Routes("deliberation", rooms.edge)
     _add_commands(found)
     _add_queries(found, rooms)
+    add_terms(found, rooms)
     return found
 
 

@@ -12,6 +12,7 @@ from services.wishes.request.domain import REQUEST
 from services.wishes.request.handing_on import HANDING_ON
 from services.wishes.request.read_model import HOPS, REQUESTS
 from services.wishes.request.reading import SEARCHABLE
+from services.wishes.request.responsibility_model import RESPONSIBILITIES
 from services.wishes.request.timing_model import CALLBACKS, DEADLINES, ESCALATIONS
 from shared.feature import Feature
 from shared.kit.http.commands import Routes
@@ -26,7 +27,7 @@ def _routes(rooms: Rooms) -> Routes:
 FEATURE = Feature(
     deciders=(REQUEST,),
     views=(POLICIES, TERMS, WORKING_DAYS),
-    read_models=(REQUESTS, HOPS, DEADLINES, ESCALATIONS, CALLBACKS),
+    read_models=(REQUESTS, HOPS, RESPONSIBILITIES, DEADLINES, ESCALATIONS, CALLBACKS),
     rules=(HANDING_ON,),
     access=ACCESS,
     internal=INTERNAL,

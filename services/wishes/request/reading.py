@@ -21,6 +21,7 @@ from services.wishes.request.queries import (
 )
 from services.wishes.request.read_model import HopRow, RequestRow
 from services.wishes.request.refusals import RequestNotFound
+from services.wishes.request.responsibility_api import add_responsibility
 from services.wishes.request.timing_queries import (
     Callbacks,
     Timing,
@@ -174,8 +175,9 @@ class FiguresAnswer(BaseModel):
 
 def add_queries(found: Routes, rooms: Rooms) -> None:
     """Add the GETs of requests."""
-    # Before the case files: `figures` and `search` stand where their ids do.
+    # Before the case files: `figures` and others stand where their ids do.
     _add_figures(found, rooms)
+    add_responsibility(found, rooms)
     add_owed(found, rooms)
     _add_texts(found, rooms)
     _add_lists(found, rooms)
