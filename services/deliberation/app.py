@@ -1,4 +1,4 @@
-"""Deliberation, composed: the directory, its roll of residents, and the agenda."""
+"""Deliberation, composed: the directory, who lives where in its communities, and the agenda."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ FEATURES = features_of(
     "deliberation",
     "directory",
     "resident",
+    "layout",
+    "household",
     "erasure",
     "agenda",
 )

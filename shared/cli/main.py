@@ -25,6 +25,7 @@ from shared.cli.commands import (
     repairing,
     running,
 )
+from shared.cli.community.unfit import FileUnfitError
 from shared.cli.connections import NotConfiguredError, NotNowError
 from shared.cli.deadlines import YearUnknownError
 from shared.cli.topics import KafkaAwayError
@@ -37,6 +38,7 @@ _FAILURES: Final = (
     ApiUnavailableError,
     BootstrapFailedError,
     CategoriesBrokenError,
+    FileUnfitError,
     KafkaAwayError,
     NotConfiguredError,
     NotNowError,

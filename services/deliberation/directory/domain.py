@@ -53,6 +53,11 @@ ROLES = (
     "department",
     "integration",
     "operator",
+    "cadre",
+    "grid_leader",
+    "building_leader",
+    "neighbourhood_leader",
+    "party_member",
     "resident",
 )
 GRANTS_PER_RESIDENT_MAX = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Query
@@ -15,8 +15,10 @@ from services.deliberation.resident.domain import (
     ACCOUNT,
     ACCOUNTS_MAX,
     ID_NUMBER,
+    RESIDENTS_PER_COMMAND_MAX,
     LinkAccount,
     RegisterResident,
+    RegisterResidents,
     ResidentNotFound,
 )
 from services.deliberation.resident.read_model import ResidentRow, find_by_texts, find_residents
@@ -46,7 +48,7 @@ def _id_number(text: str) -> str:
     return plain
 
 
-class ResidentBody(CommandBody):
+class NewResident(BaseModel):
     """A resident; without an id a new one is made. The ID number is kept as a keyed hash only."""
 
     resident: UUID | None = None
@@ -55,6 +57,18 @@ class ResidentBody(CommandBody):
     phone: Annotated[str, Field(min_length=1, max_length=50)] | None = None
     id_number: Annotated[str, Field(max_length=100), AfterValidator(_id_number)]
     accounts: Annotated[tuple[Account, ...], Field(max_length=ACCOUNTS_MAX)] = ()
+
+
+class ResidentBody(CommandBody, NewResident):
+    """One resident."""
+
+
+class RollBody(CommandBody):
+    """Residents who are registered together: all of them or none."""
+
+    residents: Annotated[
+        tuple[NewResident, ...], Field(min_length=1, max_length=RESIDENTS_PER_COMMAND_MAX)
+    ]
 
 
 class AccountBody(CommandBody):
@@ -104,6 +118,14 @@ def routes(rooms: Rooms) -> Routes:
         _link,
         action=LinkAccount,
         summary="Link an account to a resident",
+    )
+    found.command(
+        "/districts/{scope}/residents/batches",
+        RollBody,
+        _register_all,
+        action=RegisterResidents,
+        status=201,
+        summary="Put residents on the roll",
     )
     _add_search(found, rooms)
     _add_reveal(found, rooms)
@@ -182,27 +204,45 @@ async def _names_of(rooms: Rooms, rows: Sequence[ResidentRow], access: Access) -
 
 
 async def _register(call: Call[ResidentBody]) -> Draft:
-    body = call.body
-    resident, texts = body.resident or call.new_id(), call.new_id()
-    subject = call.vault.subject_id("resident", str(resident))
-    sealed = {"name": body.name} | ({} if body.phone is None else {"phone": body.phone})
-    accounts = tuple(str(call.vault.subject_id("account", one)) for one in body.accounts)
-    number = call.vault.claim_digest(ID_NUMBER, body.id_number)
+    command, texts, claims = _made(call, call.body)
     return Draft(
-        RegisterResident(
-            resident=str(resident),
-            kind=body.kind,
-            texts=str(texts),
-            subject=str(subject),
-            accounts=accounts,
-        ),
-        secrets=await call.vault.seal(subject, texts, sealed),
-        claims=(
-            Claim(ID_NUMBER, number, str(subject)),
-            *(Claim(ACCOUNT, UUID(account).bytes, str(subject)) for account in accounts),
-        ),
-        created=str(resident),
+        command,
+        secrets=await call.vault.seal_all([texts]),
+        claims=claims,
+        created=command.resident,
     )
+
+
+async def _register_all(call: Call[RollBody]) -> Draft:
+    made = [_made(call, one) for one in call.body.residents]
+    return Draft(
+        RegisterResidents(residents=tuple(command for command, _, _ in made)),
+        secrets=await call.vault.seal_all([texts for _, texts, _ in made]),
+        claims=tuple(claim for _, _, claims in made for claim in claims),
+    )
+
+
+def _made(
+    call: Call[Any], one: NewResident
+) -> tuple[RegisterResident, tuple[UUID, UUID, dict[str, str]], tuple[Claim, ...]]:
+    """Give the command for one resident, what is to be sealed, and what is claimed."""
+    resident, texts = one.resident or call.new_id(), call.new_id()
+    subject = call.vault.subject_id("resident", str(resident))
+    plain = {"name": one.name} | ({} if one.phone is None else {"phone": one.phone})
+    accounts = tuple(str(call.vault.subject_id("account", name)) for name in one.accounts)
+    number = call.vault.claim_digest(ID_NUMBER, one.id_number)
+    command = RegisterResident(
+        resident=str(resident),
+        kind=one.kind,
+        texts=str(texts),
+        subject=str(subject),
+        accounts=accounts,
+    )
+    claims = (
+        Claim(ID_NUMBER, number, str(subject)),
+        *(Claim(ACCOUNT, UUID(account).bytes, str(subject)) for account in accounts),
+    )
+    return command, (subject, texts, plain), claims
 
 
 def _link(call: Call[AccountBody]) -> Draft:

@@ -13,8 +13,10 @@ The rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+from services.deliberation.language import FORGOTTEN
 from shared.authority import NODE, Allow
 from shared.contracts.deliberation import (
     AccountLinked,
@@ -22,7 +24,6 @@ from shared.contracts.deliberation import (
     NodeKind,
     ResidentKind,
     ResidentRegistered,
-    SubjectErasureRequested,
     erasure_stream,
     node_stream,
     resident_stream,
@@ -42,6 +43,7 @@ from shared.decider import (
 )
 
 ACCOUNTS_MAX = 10
+RESIDENTS_PER_COMMAND_MAX = 200
 ID_NUMBER, ACCOUNT = "id_number", "account"  # the kinds of claims
 
 
@@ -58,12 +60,6 @@ class OnTheRoll(State):
     accounts: tuple[str, ...] = ()
 
 
-class Forgotten(State):
-    """Whether the resident's erasure was asked for."""
-
-    asked: bool = False
-
-
 class RegisterResident(Command):
     """Put a resident on the roll; `subject` sealed the texts, `accounts` are pseudonyms."""
 
@@ -72,6 +68,12 @@ class RegisterResident(Command):
     texts: str
     subject: str
     accounts: tuple[str, ...] = ()
+
+
+class RegisterResidents(Command):
+    """Put several residents on the roll; all of them or none."""
+
+    residents: tuple[RegisterResident, ...]
 
 
 class LinkAccount(Command):
@@ -107,6 +109,12 @@ class TooManyAccounts(Refused):
     """A resident has no more accounts than this."""
 
 
+class RollOutOfBounds(Refused):
+    """A command registers some residents, but not more than this, and nobody twice."""
+
+    kind = RefusalKind.INVALID
+
+
 class NotTheDistrict(Refused):
     """Residents belong to the district as a whole."""
 
@@ -114,7 +122,7 @@ class NotTheDistrict(Refused):
 
 
 Resident = NotOnTheRoll | OnTheRoll
-ResidentCommand = RegisterResident | LinkAccount
+ResidentCommand = RegisterResident | RegisterResidents | LinkAccount
 
 
 def evolve(state: Resident, fact: Fact) -> Resident:
@@ -133,16 +141,29 @@ def evolve(state: Resident, fact: Fact) -> Resident:
             return state
 
 
-def evolve_forgotten(state: Forgotten, fact: Fact) -> Forgotten:
-    """Follow the stream of a resident's erasure."""
-    return Forgotten(asked=state.asked or isinstance(fact.event, SubjectErasureRequested))
-
-
-FORGOTTEN = View("resident.forgotten", 1, Forgotten, Forgotten(), evolve_forgotten)
+ON_THE_ROLL: View[Resident] = View("resident", 1, Resident, NotOnTheRoll(), evolve)
 
 
 def decide(command: ResidentCommand, state: Resident, states: States, asked: Asked) -> Sequence[To]:
     """Give what follows from a command; nothing when it is already so."""
+    match command:
+        case RegisterResidents(residents=residents):
+            names = {one.resident for one in residents}
+            if not 1 <= len(residents) <= RESIDENTS_PER_COMMAND_MAX or len(names) < len(residents):
+                raise RollOutOfBounds(most=RESIDENTS_PER_COMMAND_MAX)
+            known = (states.get(resident_stream(one.resident), ON_THE_ROLL) for one in residents)
+            return [
+                to
+                for one, before in zip(residents, known, strict=True)
+                for to in _decide_one(one, before, states, asked)
+            ]
+        case RegisterResident() | LinkAccount():
+            return _decide_one(command, state, states, asked)
+
+
+def _decide_one(
+    command: RegisterResident | LinkAccount, state: Resident, states: States, asked: Asked
+) -> Sequence[To]:
     if states.get(erasure_stream(command.resident), FORGOTTEN).asked:
         raise ResidentErased
     match command, state:
@@ -170,7 +191,7 @@ def _registered(command: RegisterResident) -> ResidentRegistered:
 
 
 def _linked(
-    command: ResidentCommand, accounts: Sequence[str], known: Sequence[str]
+    command: RegisterResident | LinkAccount, accounts: Sequence[str], known: Sequence[str]
 ) -> list[AccountLinked]:
     added = [account for account in dict.fromkeys(accounts) if account not in known]
     if len(known) + len(added) > ACCOUNTS_MAX:
@@ -179,23 +200,44 @@ def _linked(
     return [AccountLinked(resident=resident, account=UUID(account)) for account in added]
 
 
-def _to(command: ResidentCommand, *events: DeliberationEvent) -> Sequence[To]:
+def _to(command: RegisterResident | LinkAccount, *events: DeliberationEvent) -> Sequence[To]:
     return [To(resident_stream(command.resident), event) for event in events]
+
+
+def _target(command: ResidentCommand) -> str:
+    match command:
+        case RegisterResidents(residents=residents):
+            return resident_stream(residents[0].resident if residents else "")
+        case RegisterResident(resident=resident) | LinkAccount(resident=resident):
+            return resident_stream(resident)
+
+
+def _reads(command: ResidentCommand) -> Sequence[Read[Any]]:
+    match command:
+        case RegisterResidents(residents=residents):
+            names = tuple(dict.fromkeys(one.resident for one in residents))
+            return (
+                *(Read(resident_stream(name), ON_THE_ROLL) for name in names),
+                *(Read(erasure_stream(name), FORGOTTEN) for name in names),
+            )
+        case RegisterResident(resident=resident) | LinkAccount(resident=resident):
+            return (Read(erasure_stream(resident), FORGOTTEN),)
 
 
 RESIDENT: Decider[ResidentCommand, Resident] = Decider(
     name="resident",
-    view=View("resident", 1, Resident, NotOnTheRoll(), evolve),
-    commands=(RegisterResident, LinkAccount),
-    target=lambda command: resident_stream(command.resident),
+    view=ON_THE_ROLL,
+    commands=(RegisterResident, RegisterResidents, LinkAccount),
+    target=_target,
     decide=decide,
-    reads=lambda command: (Read(erasure_stream(command.resident), FORGOTTEN),),
+    reads=_reads,
 )
 
 CLAIM_REFUSALS = {ID_NUMBER: IdNumberTaken, ACCOUNT: AccountTaken}
 
 ACCESS = (
     Allow("district_admin", RegisterResident),
+    Allow("district_admin", RegisterResidents),
     Allow("district_admin", LinkAccount),
     *(
         Allow(role, action, fresh=True)

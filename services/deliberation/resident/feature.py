@@ -7,8 +7,9 @@ from functools import partial
 
 from starlette.routing import Route
 
+from services.deliberation.language import FORGOTTEN
 from services.deliberation.resident.api import SEARCHABLE, SENSITIVE_FIELDS, names, routes
-from services.deliberation.resident.domain import ACCESS, CLAIM_REFUSALS, FORGOTTEN, RESIDENT
+from services.deliberation.resident.domain import ACCESS, CLAIM_REFUSALS, RESIDENT
 from services.deliberation.resident.read_model import RESIDENTS
 from shared.feature import Feature
 from shared.kit.http.names import names_route

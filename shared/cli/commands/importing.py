@@ -1,4 +1,4 @@
-"""`cogov import messages`."""
+"""`cogov import messages` and `cogov import community`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,8 @@ _BROKEN_LINES = 3
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-
-    @import_app.callback()
-    def _group() -> None:  # keeps `messages` a command of its own name
-        """Enter data of other systems."""
-
     import_app.command("messages")(_messages)
+    import_app.command("community")(_community)
     app.add_typer(import_app, name="import")
 
 
@@ -99,6 +95,51 @@ def _messages(
     )
     report = asyncio.run(run_import(task, console(), console(errors=True)))
     return _BROKEN_LINES if report.broken else 0
+
+
+_Files = Annotated[
+    list[Path],
+    typer.Argument(exists=True, dir_okay=False, metavar="FILE...", help=".ndjson, .csv or .xlsx."),
+]
+_Node = Annotated[str, typer.Option(metavar="NODE", help="The community that is entered.")]
+_OfDistrict = Annotated[str, typer.Option(metavar="NODE", help="The district it belongs to.")]
+_Directory = Annotated[str, typer.Option(metavar="URL", help="Address of deliberation.")]
+_Administrator = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Of a district_admin."),
+]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Check the files and enter nothing.")]
+
+
+def _community(
+    *,
+    files: _Files,
+    community: _Node,
+    district: _OfDistrict = "",
+    url: _Directory = "",
+    token_file: _Administrator = None,
+    dry_run: _DryRun = False,
+) -> int:
+    """Enter a whole community: areas, premises, households, residents, cadres.
+
+    Every line is checked first; exit code 3: some are bad, each is named with its reason, and
+    nothing was entered. Entering the same files again changes nothing.
+    """
+    from shared.cli.community.running import CommunityTask, run  # noqa: PLC0415 - slow to import
+    from shared.cli.tables import console  # noqa: PLC0415 - likewise
+
+    if not dry_run and not (district and url and token_file):
+        raise typer.BadParameter("--district, --url and --token-file, or --dry-run")
+    task = CommunityTask(
+        files=files,
+        community=community,
+        district=district,
+        url=url,
+        token="" if dry_run else _read(token_file),
+        dry_run=dry_run,
+    )
+    entered = asyncio.run(run(task, console(), console(errors=True)))
+    return 0 if entered else _BROKEN_LINES
 
 
 def _read(file: Path | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -21,6 +21,12 @@ class Sealer(Protocol):
         self, subject: UUID, record: UUID, texts: Mapping[str, str]
     ) -> tuple[Secret, ...]:
         """Seal personal texts, by field, so that they can be queued and stored."""
+        ...
+
+    async def seal_all(
+        self, records: Sequence[tuple[UUID, UUID, Mapping[str, str]]]
+    ) -> tuple[Secret, ...]:
+        """Seal the texts of many records, each as (subject, record, texts)."""
         ...
 
     def claim_digest(self, kind: str, value: str) -> bytes:

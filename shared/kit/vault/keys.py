@@ -25,18 +25,19 @@ _LOCK: Final = 0x0C061  # one migration at a time per database
 _VERSION: Final = b"\1"  # of the wrapping: AES-256-GCM under the one master key
 _ATTEMPTS_MAX: Final = 3
 
-# One round trip whether or not the key exists. A key that another transaction is inserting is in
-# neither half: then nothing comes back, and the statement is sent again.
+# One round trip whether or not the keys exist. A key that another transaction is inserting is in
+# neither half: then it does not come back, and the statement is sent again.
 _ENSURE: Final[LiteralString] = """
 WITH made AS (
-    INSERT INTO vault.subject_key (subject, wrapped) VALUES ($1, $2)
+    INSERT INTO vault.subject_key (subject, wrapped)
+    SELECT n.subject, n.wrapped FROM unnest($1::uuid[], $2::bytea[]) AS n (subject, wrapped)
+    ORDER BY n.subject
     ON CONFLICT (subject) DO NOTHING
-    RETURNING wrapped
+    RETURNING subject, wrapped
 )
-SELECT m.wrapped FROM made AS m
+SELECT m.subject, m.wrapped FROM made AS m
 UNION ALL
-SELECT k.wrapped FROM vault.subject_key AS k WHERE k.subject = $1
-LIMIT 1
+SELECT k.subject, k.wrapped FROM vault.subject_key AS k WHERE k.subject = ANY ($1::uuid[])
 """
 _FIND: Final[LiteralString] = """
 SELECT k.subject, k.wrapped FROM vault.subject_key AS k WHERE k.subject = ANY($1::uuid[])
@@ -106,17 +107,21 @@ class SubjectKeys:
         self._monotonic = monotonic
         self._cached: OrderedDict[UUID, tuple[AESGCM, float]] = OrderedDict()
 
-    async def ensure(self, subject: UUID) -> AESGCM:
-        """Give the subject's key; make it where there is none."""
-        key = self._recall(subject)
-        if key is not None:
-            return key
-        made = self._wrap(subject, os.urandom(KEY_BYTES))
+    async def ensure(self, subjects: Iterable[UUID]) -> dict[UUID, AESGCM]:
+        """Give these persons' keys; make those that there are not."""
+        wanted = set(subjects)
+        found = {subject: key for subject in wanted if (key := self._recall(subject)) is not None}
         for _ in range(_ATTEMPTS_MAX):
-            wrapped: bytes | None = await self._pool.fetchval(_ENSURE, subject, made)
-            if wrapped is not None:
-                return self._remember(subject, wrapped)
-        raise KeyMissingError
+            missing = wanted - found.keys()
+            if not missing:
+                return found
+            made = [self._wrap(subject, os.urandom(KEY_BYTES)) for subject in missing]
+            for row in await self._pool.fetch(_ENSURE, list(missing), made):
+                subject = UUID(int=row["subject"].int)
+                found[subject] = self._remember(subject, row["wrapped"])
+        if wanted - found.keys():
+            raise KeyMissingError
+        return found
 
     async def get(
         self, service: str, access: Access, wanted: Sequence[tuple[str, str, UUID]]

@@ -106,18 +106,25 @@ class Vault:
 
         Raises TextEmpty, TextTooLong, TextHasNul, TextNotUnicode; VaultUnavailable.
         """
-        plain = {field: checked(field, text) for field, text in texts.items()}
+        return await self.seal_all([(subject, record, texts)])
+
+    async def seal_all(
+        self, records: Sequence[tuple[UUID, UUID, Mapping[str, str]]]
+    ) -> tuple[Secret, ...]:
+        """Seal the texts of many records, each as (subject, record, texts), as `seal` does."""
+        plain = [
+            (subject, record, field, checked(field, text))
+            for subject, record, texts in records
+            for field, text in texts.items()
+        ]
         if not plain:
             return ()
-        try:
-            key = await self._keys.ensure(subject)
-        except (KeyMissingError, *STORAGE_FAULTS) as error:
-            raise _unavailable("seal", error) from error
+        keys = await self._ensured({subject for subject, *_ in plain})
         sealed: list[Secret] = []
-        for field, text in plain.items():
+        for subject, record, field, text in plain:
             nonce = os.urandom(NONCE_BYTES)
             place = self._place(record, field, subject)
-            ciphertext = _VERSION + nonce + key.encrypt(nonce, text, place)
+            ciphertext = _VERSION + nonce + keys[subject].encrypt(nonce, text, place)
             sealed.append(Secret(record, field, subject, ciphertext))
         return tuple(sealed)
 
@@ -127,11 +134,8 @@ class Vault:
         Its nonce is a keyed digest of the content, so that no two contents share one. Raises
         VaultUnavailable.
         """
-        try:
-            key = await self._keys.ensure(subject)
-        except (KeyMissingError, *STORAGE_FAULTS) as error:
-            raise _unavailable("seal", error) from error
-        return await asyncio.to_thread(self._seal_file, key, subject, content)
+        keys = await self._ensured({subject})
+        return await asyncio.to_thread(self._seal_file, keys[subject], subject, content)
 
     async def open_file(
         self, subject: UUID, item: str, sealed: bytes, access: Access
@@ -239,6 +243,12 @@ class Vault:
         number = int.from_bytes(hmac.digest(self._pepper, text, hashlib.sha256)[:16])
         number &= ~(0xF000 << 64) & ~(0xC000 << 48)
         return UUID(int=number | 8 << 76 | 2 << 62)  # a UUIDv8: made by a rule of our own
+
+    async def _ensured(self, subjects: Collection[UUID]) -> dict[UUID, AESGCM]:
+        try:
+            return await self._keys.ensure(subjects)
+        except (KeyMissingError, *STORAGE_FAULTS) as error:
+            raise _unavailable("seal", error) from error
 
     async def _rows(self, records: Sequence[UUID]) -> list[asyncpg.Record]:
         try:

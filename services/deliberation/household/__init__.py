@@ -1,0 +1,1 @@
+"""Households (X1), where they live, and who lives in them, on every day."""

@@ -1,0 +1,1 @@
+"""A whole community as a file: read, checked, entered, written out again."""
