@@ -29,7 +29,7 @@ from tests.performance.oracle import Compared, NotAtHeadError, compare
 from tests.performance.year import year
 
 _SCOPES = tuple(f"community-{number}" for number in range(10))
-_PER_S = 40  # commands, and as many queries: a hundred times what a district of 40 communities has
+_PER_S = 10  # commands, and as many queries: thirty times what a district of 40 communities has
 _SETTLE_S = 2.0
 _END_S = 1800.0
 _POLL_S = 0.05
