@@ -213,6 +213,7 @@ class Replica:
             timers_page_max=settings.timers_page_max,
             waiting_page_max=settings.waiting_page_max,
             poll_interval_s=settings.rules_poll_interval_ms / 1000,
+            look_interval_s=settings.rules_look_interval_ms / 1000,
             effect_attempts_max=settings.effect_attempts_max,
         )
         return RuleEngine(service.rules, parts, epoch=epoch, limits=limits)

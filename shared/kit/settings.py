@@ -137,6 +137,9 @@ class ServiceSettings(BaseSettings):
     )
     rules_page_events_max: int = Field(default=500, ge=1)
     rules_poll_interval_ms: int = Field(default=200, ge=1)
+    rules_look_interval_ms: int = Field(
+        default=20, ge=0, description="what comes meanwhile is looked at together"
+    )
     timers_page_streams_max: int = Field(
         default=500, ge=1, description="derived again at once when a revision has changed"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,12 +32,17 @@ Stand = Callable[[Mapping[str, int]], None]
 
 @dataclass(frozen=True, slots=True)
 class RuleLimits:
-    """The loops' bounds; `effect_attempts_max` tries make an effect stuck."""
+    """The loops' bounds; `effect_attempts_max` tries make an effect stuck.
+
+    A loop looks at most once in `look_interval_s`: while the log grows all the time, what came
+    meanwhile is one page, not a query for each append.
+    """
 
     page_events_max: int = 500
     timers_page_max: int = 256
     waiting_page_max: int = 100
     poll_interval_s: float = 0.2
+    look_interval_s: float = 0.02
     effect_attempts_max: int = 8
     backoff_first_s: float = 0.1
     backoff_max_s: float = 10.0
@@ -120,10 +126,10 @@ class RuleEngine:
         """Run until cancelled; raise RulesFencedError when a later epoch has the rules."""
         await self._claim(self.policies.stand, *(one.stand for one in self.effects))
         loops = [
-            self._repeat(self.policies.step, self.policies.stand),
-            self._repeat(self.timers.step),
-            self._repeat(self.waking.step),
-            *(self._repeat(one.step, one.stand) for one in self.effects),
+            self.repeat(self.policies.step, self.policies.stand),
+            self.repeat(self.timers.step),
+            self.repeat(self.waking.step),
+            *(self.repeat(one.step, one.stand) for one in self.effects),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
@@ -134,6 +140,28 @@ class RuleEngine:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def repeat(self, step: Callable[[], Awaitable[bool]], *stands: Stand) -> None:
+        """Take steps while there is something to do, at each append or poll; until cancelled."""
+        grew, backoff = self._parts.ear(), self._backoff()
+        now = asyncio.get_running_loop().time
+        while True:
+            grew.clear()
+            look_at = now() + self._limits.look_interval_s
+            try:
+                moved = await step()
+                backoff.reset()
+            except LogUnavailableError as error:
+                _log.warning("rule.interrupted", error=str(error))
+                await backoff.wait()
+                # Whether the last step was stored is not known: the cursors tell.
+                await self._claim(*stands)
+                continue
+            if not moved:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._limits.poll_interval_s):
+                        await grew.wait()
+            await asyncio.sleep(max(0.0, look_at - now()))
 
     async def _claim(self, *stands: Stand) -> None:
         """Take the cursors and stand where they are; wait while the log is away."""
@@ -150,30 +178,6 @@ class RuleEngine:
             raise RulesFencedError
         for stand in stands:
             stand(positions)
-
-    async def _repeat(self, step: Callable[[], Awaitable[bool]], *stands: Stand) -> None:
-        """Take steps while there is something to do, and at each append or poll."""
-        grew = self._parts.ear()
-        backoff = self._backoff()
-        while True:
-            grew.clear()
-            try:
-                moved = await step()
-                backoff.reset()
-            except LogUnavailableError as error:
-                _log.warning("rule.interrupted", error=str(error))
-                await backoff.wait()
-                # Whether the last step was stored is not known: the cursors tell.
-                await self._claim(*stands)
-                continue
-            if moved:
-                await asyncio.sleep(0)
-                continue
-            try:
-                async with asyncio.timeout(self._limits.poll_interval_s):
-                    await grew.wait()
-            except TimeoutError:
-                continue
 
     async def _redo(self, work: Work, moves: Moves) -> bool:
         for effect in self.effects:

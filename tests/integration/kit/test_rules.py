@@ -1,6 +1,8 @@
 """What happens by itself, on a real log: timers, policies, waiting work, effects, runs."""
 
+import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from shared.decider import Fact
 from shared.kit.acts import NotOpenError
 from shared.kit.ports import SPENT, Batch, NewEvent, StreamCheck
 from shared.kit.postgres.log import PostgresLog
+from shared.kit.rules.engine import RuleLimits
 from shared.kit.rules.policies import RulesFencedError
 from shared.kit.rules.work import Moves
 from shared.kit.states import StateReader
@@ -23,7 +26,7 @@ from shared.kit.verify.site import Scene, VerifyLimits
 from shared.kit.verify.timers import check_timers, list_stuck
 from shared.kit.views import Views
 from shared.rules import HOPS_MAX, Begins, Policy
-from tests.fixtures.exchange import eventually, word
+from tests.fixtures.exchange import eventually, running, word
 from tests.fixtures.mill import (
     ACTS_STREAM,
     COUNTING,
@@ -631,3 +634,22 @@ async def test_verify_lists_stuck_work_and_takes_a_fired_timer_for_done(
 
         await eventually(listed, "the timer is stuck")
         assert await checked(mill) == ["excused rule_failed"]
+
+
+async def test_rules_look_once_in_their_interval_however_fast_the_log_grows(
+    pool: asyncpg.Pool,
+) -> None:
+    async with milling(pool, runs=False) as mill:
+        now, looks = asyncio.get_running_loop().time, list[float]()
+        enough = asyncio.Event()
+
+        async def look() -> bool:
+            looks.append(now())
+            if len(looks) == 6:
+                enough.set()
+            return True  # there is more already
+
+        async with running(mill.engine.repeat(look)):
+            await asyncio.wait_for(enough.wait(), timeout=20)
+    interval_s = RuleLimits().look_interval_s
+    assert all(later - one > interval_s * 0.95 for one, later in pairwise(looks))
