@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from shared.contracts.topics import Topic
 from shared.kit.bus import BusUnavailableError
 
 _UNKNOWN_TOPIC: Final = 3
+_VISIBLE_POLL_S: Final = 0.05
 
 
 class TopicDiffersError(Exception):
@@ -40,24 +42,34 @@ async def ensure_topics(
     timeout_ms: int,
     security: BaseSecurity | None = None,
 ) -> list[str]:
-    """Create the topics that are missing and check the others; give the names created.
+    """Create the topics that are missing and check all of them; give the names created.
 
+    A fresh topic's metadata takes a moment to reach the node that is asked: afterwards it is there.
     Raises TopicDiffersError when a topic has another number of partitions, BusUnavailableError
-    when the cluster cannot be asked.
+    when the cluster cannot be asked or has not all of them in time.
     """
     async with _Admin(bootstrap, timeout_ms, security) as admin:
         wanted = [_new_topic(topic, replication) for topic in topics]
         answer = await admin.create_topics(wanted, timeout_ms=timeout_ms)
         created = [name for name, code, *_ in answer.topic_errors if _is_created(name, code)]
-        # A fresh topic's metadata takes a moment to reach the node that is asked.
-        states = {state.name: state for state in await _describe(admin, topics)}
+        async with asyncio.timeout(timeout_ms / 1000):
+            states = await _all_of(admin, topics)
     for topic in topics:
-        state = states.get(topic.name)
-        if state is not None and state.partitions != topic.partitions:
+        partitions = states[topic.name].partitions
+        if partitions != topic.partitions:
             raise TopicDiffersError(
-                f"{topic.name} has {state.partitions} partitions, {topic.partitions} are declared"
+                f"{topic.name} has {partitions} partitions, {topic.partitions} are declared"
             )
     return created
+
+
+async def _all_of(admin: Any, topics: Sequence[Topic]) -> dict[str, TopicState]:
+    names = {topic.name for topic in topics}
+    while True:
+        states = {state.name: state for state in await _describe(admin, topics)}
+        if names <= states.keys():
+            return states
+        await asyncio.sleep(_VISIBLE_POLL_S)
 
 
 async def describe_topics(
