@@ -17,7 +17,7 @@ those of the policy `policy.py`. Commands and events carry ids of vault records,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 from services.wishes.wish import refusals
@@ -28,6 +28,7 @@ from services.wishes.wish.commands import (
     ClosingCommand,
     ConfirmProxy,
     MergeCommand,
+    MergeWishes,
     RejectWish,
     ScreeningCommand,
     ScreenWish,
@@ -59,7 +60,7 @@ from shared.contracts.wishes.wishes import (
     WishWithdrawn,
     wish_stream,
 )
-from shared.decider import Asked, Decider, States, To
+from shared.decider import Asked, Decider, Read, States, To
 
 
 def decide(command: WishCommand, state: Wish, states: States, asked: Asked) -> Sequence[To]:
@@ -164,11 +165,17 @@ def _withdrawn(command: WithdrawWish, state: Known) -> WishWithdrawn | None:
             raise refusals.WishHasEnded
 
 
+def _reads(command: WishCommand) -> Sequence[Read[Any]]:
+    """Name what a command is known to read; a line of merges is followed from there."""
+    return (Read(wish_stream(command.parent), VIEW),) if isinstance(command, MergeWishes) else ()
+
+
 WISH: Decider[WishCommand, Wish] = Decider(
     name="wish",
     view=VIEW,
     commands=get_args(WishCommand),
     target=lambda command: wish_stream(command.wish),
     decide=decide,
+    reads=_reads,
     timers=TIMERS,
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.wishes.wish import refusals
@@ -253,6 +253,16 @@ class Pointers:
         return min(at for one in self.below(number) if (at := self.deadlines[one]) is not None)
 
 
+@example(  # a line as long as may be, asked about from its root: no round of reading to spare
+    [
+        ("merge", 1, 4),
+        ("merge", 3, 1),
+        ("merge", 4, 2),
+        ("unmerge", 1),
+        ("merge", 2, 1),
+        ("merge", 1, 3),
+    ]
+)
 @given(steps)
 def test_merges_are_what_plain_pointers_say(
     asked: list[tuple[str, int, int] | tuple[str, int]],
