@@ -18,9 +18,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, time, tzinfo
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
+
+DISTRICT_ZONE: Final = ZoneInfo("Asia/Shanghai")  # a day is the district's
 
 
 class Period(Protocol):

@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-ZONE: Final = ZoneInfo("Asia/Shanghai")
+from shared.effective import DISTRICT_ZONE
+
 CLOSING: Final = time(18)
 NOON: Final = time(12)
 WORKING_DAYS_MAX: Final = 1000  # of a period: beyond, it is a mistake
@@ -87,8 +87,8 @@ _PLAIN: Final = Year()
 
 def day_of(moment: datetime) -> date:
     """Give the day that a moment belongs to; 18:00 itself is the day's last moment."""
-    return (moment.astimezone(ZONE) + _MIDNIGHT_AFTER_CLOSING - _INSTANT).date()
+    return (moment.astimezone(DISTRICT_ZONE) + _MIDNIGHT_AFTER_CLOSING - _INSTANT).date()
 
 
 def _instant(day: date, hour: time) -> datetime:
-    return datetime.combine(day, hour, ZONE).astimezone(UTC)
+    return datetime.combine(day, hour, DISTRICT_ZONE).astimezone(UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -17,11 +16,11 @@ from shared.contracts.wishes import (
     RequestReturned,
 )
 from shared.decider import Fact
+from shared.effective import DISTRICT_ZONE
 from shared.kit.read_models.model import ReadModel, Row
 from shared.kit.read_models.tables import Tables
 
 # A month is the district's month, not UTC's.
-DISTRICT_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 class Matter(Row):

@@ -16,7 +16,7 @@ from services.deliberation.directory.read_model import (
     list_nodes,
 )
 from services.deliberation.directory.terms_api import add_terms
-from shared.contracts.deliberation import NodeKind
+from shared.contracts.deliberation import PLACE_PATTERN, NodeKind
 from shared.decider import RefusalKind, Refused
 from shared.kit.http.bodies import CommandBody
 from shared.kit.http.commands import Call, Draft, Routes
@@ -25,7 +25,7 @@ from shared.kit.http.queries import Reading
 from shared.kit.identity.ids import identity_id
 from shared.kit.service import Rooms
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Slug = Annotated[str, Field(pattern=PLACE_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 

@@ -35,6 +35,7 @@ from services.deliberation.directory.commands import (
 )
 from shared.authority import NODE, Allow, Node
 from shared.contracts.deliberation import (
+    PLACE_PATTERN,
     IdentityLinked,
     NodeAdded,
     NodeKind,
@@ -61,7 +62,7 @@ ROLES = (
     "resident",
 )
 GRANTS_PER_RESIDENT_MAX = 100
-_SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_SLUG = re.compile(PLACE_PATTERN)
 _ABOVE = {
     NodeKind.DISTRICT: (),
     NodeKind.STREET: (NodeKind.DISTRICT,),

@@ -22,15 +22,15 @@ from services.deliberation.household.domain import (
     RESIDENCES_PER_COMMAND_MAX,
 )
 from services.deliberation.household.read_model import places_on, residents_on
-from services.deliberation.timeline import ZONE
-from shared.contracts.deliberation import ResidentKind
+from shared.contracts.deliberation import PLACE_PATTERN, ResidentKind
+from shared.effective import DISTRICT_ZONE
 from shared.kit.http.bodies import CommandBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.http.pages import Page, Paging
 from shared.kit.http.queries import Reading
 from shared.kit.service import Rooms
 
-PremisesId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+PremisesId = Annotated[str, Field(pattern=PLACE_PATTERN)]
 
 
 class NewHousehold(BaseModel):
@@ -139,7 +139,7 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
         paging: Paging, reader: Reading, on: date | None = None, premises: str = ""
     ) -> Page[HouseholdAnswer]:
         """List the households on a day (default: today), by id; those of some premises alone."""
-        shown = on or rooms.edge.clock.now().astimezone(ZONE).date()
+        shown = on or rooms.edge.clock.now().astimezone(DISTRICT_ZONE).date()
         after = paging.after(tuple[UUID])
         places = await places_on(
             rooms.tables,

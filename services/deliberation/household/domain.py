@@ -30,9 +30,8 @@ from services.deliberation.household.commands import (
     RegisterHouseholds,
     TakeResidences,
 )
-from services.deliberation.language import FORGOTTEN
+from services.deliberation.language import FORGOTTEN, Held, said, value_on
 from services.deliberation.premises import PREMISES
-from services.deliberation.timeline import Timeline, changed, on
 from shared.authority import Allow
 from shared.contracts.deliberation import (
     ResidentRegistered,
@@ -73,15 +72,15 @@ class Household(State):
     community: str
     starts_on: date
     ends_on: date | None = None
-    places: Timeline = ()
+    places: tuple[Held, ...] = ()
 
 
 class Living(State):
     """A resident as far as residences need it: the household by day, and whether erased."""
 
     registered: bool = False
-    households: Timeline = ()
-    kinds: Timeline = ()
+    households: tuple[Held, ...] = ()
+    kinds: tuple[Held, ...] = ()
 
 
 HouseholdState = NoHousehold | Household
@@ -91,9 +90,11 @@ def evolve(state: HouseholdState, fact: Fact) -> HouseholdState:
     """Follow a household's stream."""
     match fact.event, state:
         case HouseholdRegistered(premises=premises, starts_on=day), _:
-            return Household(community=fact.scope, starts_on=day, places=((day, premises),))
+            return Household(
+                community=fact.scope, starts_on=day, places=(Held(value=premises, valid_from=day),)
+            )
         case HouseholdMoved(premises=premises, starts_on=day), Household():
-            places = changed(state.places, day, premises)
+            places = said(state.places, day, premises)
             return msgspec.structs.replace(state, places=places)
         case HouseholdEnded(ends_on=day), Household():
             return msgspec.structs.replace(state, ends_on=day)
@@ -107,19 +108,19 @@ def evolve_living(state: Living, fact: Fact) -> Living:
         case ResidentRegistered():
             return msgspec.structs.replace(state, registered=True)
         case ResidenceTaken(household=household, kind=kind, starts_on=day):
-            households = changed(state.households, day, str(household))
-            kinds = changed(state.kinds, day, kind.value)
+            households = said(state.households, day, str(household))
+            kinds = said(state.kinds, day, kind.value)
         case ResidenceLeft(ends_on=day):
-            households = changed(state.households, day, "")
-            kinds = changed(state.kinds, day, "")
+            households = said(state.households, day, "")
+            kinds = said(state.kinds, day, "")
         case _:
             return state
     return msgspec.structs.replace(state, households=households, kinds=kinds)
 
 
-LIVING = View("household.living", 1, Living, Living(), evolve_living)
+LIVING = View("household.living", 2, Living, Living(), evolve_living)
 HOUSEHOLD_VIEW: View[HouseholdState] = View(
-    "household", 1, NoHousehold | Household, NoHousehold(), evolve
+    "household", 2, NoHousehold | Household, NoHousehold(), evolve
 )
 
 
@@ -161,7 +162,7 @@ def _registered(command: RegisterHouseholds, states: States, asked: Asked) -> It
                     ),
                 )
             case Household(community=community, starts_on=day, places=places):
-                known = (community, day, on(places, day))
+                known = (community, day, value_on(places, day))
                 if known != (asked.scope, draft.starts_on, draft.premises):
                     raise refusals.HouseholdTaken(household=draft.household)
 
@@ -169,7 +170,7 @@ def _registered(command: RegisterHouseholds, states: States, asked: Asked) -> It
 def _moved(command: MoveHousehold, state: Household, states: States, asked: Asked) -> Sequence[To]:
     _check_lives(state, command.household, command.starts_on)
     _check_premises(command.community, command.premises, command.starts_on, states, asked)
-    if on(state.places, command.starts_on) == command.premises:
+    if value_on(state.places, command.starts_on) == command.premises:
         return []
     household = UUID(command.household)
     event = HouseholdMoved(
@@ -197,7 +198,10 @@ def _taken(command: TakeResidences, states: States, asked: Asked) -> Iterator[To
             raise refusals.HouseholdNotFound(household=draft.household)
         _check_lives(household, draft.household, draft.starts_on)
         living = _living(draft.resident, states)
-        now = (on(living.households, draft.starts_on), on(living.kinds, draft.starts_on))
+        now = (
+            value_on(living.households, draft.starts_on),
+            value_on(living.kinds, draft.starts_on),
+        )
         if now != (draft.household, draft.kind.value):
             yield To(
                 resident_stream(draft.resident),
@@ -213,8 +217,11 @@ def _taken(command: TakeResidences, states: States, asked: Asked) -> Iterator[To
 
 def _left(command: LeaveResidence, states: States) -> Sequence[To]:
     living = _living(command.resident, states)
-    lives_in = on(living.households, command.ends_on)
-    if not lives_in and (command.ends_on, "") in living.households:
+    lives_in = value_on(living.households, command.ends_on)
+    if any(
+        one.value == command.household and one.valid_to == command.ends_on
+        for one in living.households
+    ):
         return []
     if lives_in != command.household:
         raise refusals.LivesElsewhere

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -23,22 +24,17 @@ from services.deliberation.layout.commands import (
     SplitDraft,
 )
 from services.deliberation.layout.domain import AREAS_PER_COMMAND_MAX
-from services.deliberation.layout.read_model import (
-    AreaRow,
-    areas_on,
-    cadres_on,
-    cells_on,
-    living_on,
-)
+from services.deliberation.layout.read_model import AreaRow, areas_on, living_on, tree_on
 from services.deliberation.layout.tree import Tree
-from services.deliberation.timeline import ZONE
+from shared.contracts.deliberation import PLACE_PATTERN
 from shared.contracts.deliberation.layout import HIERARCHY, AreaKind, Hierarchy
+from shared.effective import DISTRICT_ZONE
 from shared.kit.http.bodies import CommandBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.http.queries import Reading
 from shared.kit.service import Rooms
 
-AreaId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+AreaId = Annotated[str, Field(pattern=PLACE_PATTERN)]
 AreaName = Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS_MAX)]
 AreaIds = Annotated[tuple[AreaId, ...], Field(min_length=1, max_length=AREAS_PER_COMMAND_MAX)]
 
@@ -180,40 +176,39 @@ def routes(rooms: Rooms) -> Routes:
 
 
 def _add_queries(found: Routes, rooms: Rooms) -> None:
-    async def tree_on(scope: str, day: date | None) -> tuple[date, Tree]:
-        shown = day or rooms.edge.clock.now().astimezone(ZONE).date()
-        tables = rooms.tables
-        return shown, Tree(
-            areas={row.area: row for row in await areas_on(tables, scope, shown)},
-            cells=await cells_on(tables, scope, shown),
-            cadres=await cadres_on(tables, scope, shown),
-            living=await living_on(tables, scope, shown),
-        )
+    tables = rooms.tables
+
+    def day_of(on: date | None) -> date:
+        return on or rooms.edge.clock.now().astimezone(DISTRICT_ZONE).date()
 
     async def get_areas(reader: Reading, on: date | None = None) -> TreeAnswer:
         """Show a community's areas on a day (default: today), by id."""
-        shown, tree = await tree_on(reader.scope, on)
-        counts = tree.counts()
+        day = day_of(on)
+        rows = await areas_on(tables, reader.scope, day)
+        tree = await tree_on(tables, reader.scope, day, rows)
+        living = await living_on(tables, reader.scope, day)
+        counts = tree.counts(living)
         return TreeAnswer(
-            on=shown,
-            kinds=tree.kinds(),
-            households=sum(homes for homes, _ in tree.living.values()),
-            residents=sum(people for _, people in tree.living.values()),
-            areas=[_area(tree, row, counts[row.area]) for row in tree.areas.values()],
+            on=day,
+            kinds=dict(Counter(row.kind.value for row in rows)),
+            households=sum(homes for homes, _ in living.values()),
+            residents=sum(people for _, people in living.values()),
+            areas=[_area(tree, row, counts[row.area]) for row in rows],
         )
 
     async def get_coverage(reader: Reading, on: date | None = None) -> CoverageAnswer:
         """Show who answers for how many households on a day (default: today)."""
-        shown, tree = await tree_on(reader.scope, on)
-        covered = tree.covered()
+        day = day_of(on)
+        rows = await areas_on(tables, reader.scope, day)
+        tree = await tree_on(tables, reader.scope, day, rows)
+        covered = tree.covered(await living_on(tables, reader.scope, day))
         return CoverageAnswer(
-            on=shown,
+            on=day,
             households=sum(covered.values()),
-            uncovered=covered.pop(None, 0),
+            uncovered=covered.pop("", 0),
             cadres=[
-                CoverAnswer(cadre=cadre, households=homes)
-                for cadre, homes in sorted(covered.items(), key=str)
-                if cadre is not None
+                CoverAnswer(cadre=UUID(cadre), households=homes)
+                for cadre, homes in sorted(covered.items())
             ],
         )
 
@@ -230,6 +225,7 @@ def _add_queries(found: Routes, rooms: Rooms) -> None:
 
 def _area(tree: Tree, row: AreaRow, counts: tuple[int, int]) -> AreaAnswer:
     gridded = HIERARCHY[row.kind] is Hierarchy.GRID
+    cadre = tree.cadre_of(row.area) if gridded else ""
     households, residents = counts
     return AreaAnswer(
         area=row.area,
@@ -237,7 +233,7 @@ def _area(tree: Tree, row: AreaRow, counts: tuple[int, int]) -> AreaAnswer:
         name=row.name,
         parent=row.parent or None,
         property_firm=row.property_firm,
-        cadre=tree.cadre_of(row.area) if gridded else None,
+        cadre=UUID(cadre) if cadre else None,
         households=households,
         residents=residents,
     )

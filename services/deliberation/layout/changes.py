@@ -8,14 +8,12 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
+from services.deliberation.language import Held, value_on
 from services.deliberation.layout import refusals
 from services.deliberation.layout.commands import AreaDraft
 from services.deliberation.layout.states import Area, Layout, after
-from services.deliberation.timeline import (
-    next_change,
-    on,
-    values_from,
-)
+from services.deliberation.layout.tree import Tree
+from shared.contracts.deliberation import PLACE_PATTERN
 from shared.contracts.deliberation.layout import (
     AreaAdded,
     AreaEnded,
@@ -27,10 +25,11 @@ from shared.contracts.deliberation.layout import (
     PremisesAssigned,
     StandInNamed,
 )
+from shared.effective import begin, on
 
 AREAS_PER_COMMUNITY_MAX: Final = 3_000
 NAME_CHARACTERS_MAX: Final = 100
-_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_ID: Final = re.compile(PLACE_PATTERN)
 _ABOVE: Final[dict[AreaKind, tuple[AreaKind | None, ...]]] = {
     AreaKind.COMPOUND: (None,),
     AreaKind.BUILDING: (AreaKind.COMPOUND, None),
@@ -63,7 +62,7 @@ class Changes:
         """Add an area from a day on."""
         known = self.layout.areas.get(draft.area)
         if known is not None:
-            if (known.kind, known.name, known.starts_on, on(known.parents, day)) != (
+            if (known.kind, known.name, known.starts_on, value_on(known.parents, day)) != (
                 draft.kind,
                 draft.name,
                 day,
@@ -91,9 +90,9 @@ class Changes:
     def move(self, name: str, parent: str, day: date) -> None:
         """Let an area stand below another parent from a day on."""
         area = self.area(name, day)
-        if on(area.parents, day) == parent:
+        if value_on(area.parents, day) == parent:
             return
-        until = _sooner(next_change(area.parents, day), area.ends_on)
+        until = _sooner(_until(area.parents, day), area.ends_on)
         self._check_parent(area.kind, parent, day, until)
         self._do(AreaMoved(area=name, parent=parent, starts_on=day))
 
@@ -116,10 +115,10 @@ class Changes:
         cell = self.area(area, day)
         if known.hierarchy is not Hierarchy.PREMISES or cell.kind not in _TAKES_PREMISES:
             raise refusals.NotPremises(premises=premises, area=area)
-        timeline = known.cells.get(cell.hierarchy, ())
-        if on(timeline, day) == area:
+        held = known.cells.get(cell.hierarchy, ())
+        if value_on(held, day) == area:
             return
-        until = _sooner(next_change(timeline, day), known.ends_on)
+        until = _sooner(_until(held, day), known.ends_on)
         if cell.ends_on is not None and (until is None or cell.ends_on < until):
             raise refusals.AreaOver(area=area)
         self._do(
@@ -129,9 +128,9 @@ class Changes:
     def take(self, name: str, old: str, new: str, day: date) -> None:
         """Let `new` have what stood below `old`, or belonged to it; raise NotBelow."""
         known = self.layout.areas.get(name)
-        if known is None or name not in self.layout.below(old, day):
+        if known is None or name not in self.layout.on(day).below(old):
             raise refusals.NotBelow(area=name)
-        if on(known.parents, day) == old:
+        if value_on(known.parents, day) == old:
             self.move(name, new, day)
         else:
             self.assign(name, new, day)
@@ -141,20 +140,20 @@ class Changes:
         area = self.area(name, day)
         if area.hierarchy is not Hierarchy.GRID:
             raise refusals.CadreUnfit(area=name)
-        if on(area.cadres, day) != cadre:
+        if value_on(area.cadres, day) != cadre:
             self._do(_assigned(name, cadre, day))
         self._stop(name, cadre, day, until)
 
     def stand_in(self, cadre: str, day: date, until: date | None = None) -> None:
         """Let a cadre answer for what has none of its own."""
-        if on(self.layout.stand_ins, day) != cadre:
+        if value_on(self.layout.stand_ins, day) != cadre:
             self._do(_named(cadre, day))
-        later = next_change(self.layout.stand_ins, day)
+        later = _until(self.layout.stand_ins, day)
         if until is not None and (later is None or until < later):
             self._do(_named("", until))
 
     def _stop(self, name: str, cadre: str, day: date, until: date | None) -> None:
-        later = next_change(self.layout.areas[name].cadres, day)
+        later = _until(self.layout.areas[name].cadres, day)
         if cadre and until is not None and (later is None or until < later):
             self._do(_assigned(name, "", until))
 
@@ -173,9 +172,11 @@ class Changes:
         """Tell whether an area names another one, as parent or cell, on a day or later."""
         if one.ends_on is not None and one.ends_on <= day:
             return False
-        from_day = max(day, one.starts_on)
-        timelines = (one.parents, *one.cells.values())
-        return any(name in values_from(timeline, from_day) for timeline in timelines)
+        periods = (*one.parents, *(held for cell in one.cells.values() for held in cell))
+        return any(
+            each.value == name and (each.valid_to is None or day < each.valid_to)
+            for each in periods
+        )
 
     def _do(self, event: LayoutEvent) -> None:
         self.layout = after(self.layout, event)
@@ -184,27 +185,41 @@ class Changes:
 
 def gaps(layout: Layout) -> list[tuple[str, date, date | None]]:
     """Give (area, first day, day of the next cadre) where an area that had a cadre has none."""
+    trees: dict[date, Tree] = {}
+
+    def cadre_of(area: str, day: date) -> str:
+        if day not in trees:
+            trees[day] = layout.on(day)
+        return trees[day].cadre_of(area)
+
     found: list[tuple[str, date, date | None]] = []
     for name, area in layout.areas.items():
         if not area.cadres:
             continue
-        days = sorted({day for day, _ in area.cadres} | _days_above(layout, name))
+        days = _days_of(layout, area)
         for day in days:
-            before = layout.cadre_of(name, day - timedelta(days=1))
-            if area.exists(day) and before and not layout.cadre_of(name, day):
-                later = (one for one in days if one > day and layout.cadre_of(name, one))
+            before = cadre_of(name, day - timedelta(days=1))
+            if area.exists(day) and before and not cadre_of(name, day):
+                later = (one for one in days if one > day and cadre_of(name, one))
                 found.append((name, day, next(later, None)))
     return found
 
 
-def _days_above(layout: Layout, name: str) -> set[date]:
-    """Give the days on which who answers for an area may change, though not its own cadre."""
-    area = layout.areas[name]
-    days = {day for day, _ in (*layout.stand_ins, *area.parents)}
-    for _, parent in area.parents:
-        if parent:
-            days |= {day for day, _ in layout.areas[parent].cadres}
-    return days
+def _days_of(layout: Layout, area: Area) -> list[date]:
+    """Give the days on which who answers for an area may change."""
+    above = {held.value for held in area.parents if held.value}
+    periods = [*layout.stand_ins, *area.parents, *area.cadres]
+    for parent in above:
+        periods.extend(layout.areas[parent].cadres)
+    begun = {held.valid_from for held in periods}
+    return sorted(begun | {held.valid_to for held in periods if held.valid_to is not None})
+
+
+def _until(held: tuple[Held, ...], day: date) -> date | None:
+    """Give the day before which something that is said from a day on holds, if there is one."""
+    said = on(begin(held, Held(value="", valid_from=day)), day)
+    assert said is not None
+    return said.valid_to
 
 
 def _assigned(name: str, cadre: str, day: date) -> CadreAssigned:

@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any, Final
 
+from services.deliberation.language import value_on
 from services.deliberation.layout import refusals
 from services.deliberation.layout.changes import Changes, gaps
 from services.deliberation.layout.commands import (
@@ -41,11 +42,11 @@ from services.deliberation.layout.commands import (
     SplitArea,
 )
 from services.deliberation.layout.states import LAYOUT, Layout
-from services.deliberation.timeline import ZONE, on
 from shared.authority import GRANTS, NODE, Allow, Grants
 from shared.contracts.deliberation import NodeKind, grants_stream, node_stream
 from shared.contracts.deliberation.layout import AreaUncovered, LayoutEvent, layout_stream
 from shared.decider import Asked, Decider, Due, Read, States, Timers, To
+from shared.effective import DISTRICT_ZONE
 
 CADRE: Final = "cadre"
 AREAS_PER_COMMAND_MAX: Final = 500
@@ -99,7 +100,7 @@ def _named(names: Sequence[str], given: Sequence[Any]) -> Sequence[Any]:
 def _split(command: SplitArea, changes: Changes) -> None:
     day, old = command.starts_on, command.area
     area = changes.area(old, day)
-    cadre, parent = on(area.cadres, day), on(area.parents, day)
+    cadre, parent = value_on(area.cadres, day), value_on(area.parents, day)
     for part in _named([part.area for part in command.into], command.into):
         draft = AreaDraft(area=part.area, kind=area.kind, name=part.name, parent=parent)
         if part.area in changes.layout.areas:
@@ -109,7 +110,7 @@ def _split(command: SplitArea, changes: Changes) -> None:
             changes.answer(part.area, cadre, day)
         for name in _named(part.takes, part.takes):
             changes.take(name, old, part.area, day)
-    if not changes.layout.below(old, day):
+    if not changes.layout.on(day).below(old):
         changes.end(old, day, successors=[part.area for part in command.into])
 
 
@@ -117,21 +118,21 @@ def _merge(command: MergeAreas, changes: Changes) -> None:
     day = command.starts_on
     names = _named(command.areas, command.areas)
     areas = [changes.area(name, day) for name in names]
-    if len({(area.kind, on(area.parents, day)) for area in areas}) > 1:
+    if len({(area.kind, value_on(area.parents, day)) for area in areas}) > 1:
         raise refusals.KindsDiffer
     if command.into in changes.layout.areas:
         raise refusals.AreaTaken(area=command.into)
-    cadres = {on(area.cadres, day) for area in areas}
+    cadres = {value_on(area.cadres, day) for area in areas}
     if len(cadres) > 1 and not command.cadre:
         raise refusals.CadresDiffer
-    parent = on(areas[0].parents, day)
+    parent = value_on(areas[0].parents, day)
     draft = AreaDraft(area=command.into, kind=areas[0].kind, name=command.name, parent=parent)
     changes.add(draft, day, predecessors=names)
     cadre = command.cadre or cadres.pop()
     if cadre:
         changes.answer(command.into, cadre, day)
     for name in names:
-        for below in changes.layout.below(name, day):
+        for below in changes.layout.on(day).below(name):
             changes.take(below, name, command.into, day)
         changes.end(name, day, successors=(command.into,))
 
@@ -140,9 +141,9 @@ def _replace(command: ReplaceCadre, changes: Changes, states: States) -> None:
     day = command.starts_on
     until = _term(command.successor, command, states) if command.successor else None
     for name, area in changes.layout.areas.items():
-        if area.exists(day) and on(area.cadres, day) == command.cadre:
+        if area.exists(day) and value_on(area.cadres, day) == command.cadre:
             changes.answer(name, command.successor, day, until)
-    if on(changes.layout.stand_ins, day) == command.cadre:
+    if value_on(changes.layout.stand_ins, day) == command.cadre:
         changes.stand_in(command.successor, day, until)
 
 
@@ -168,7 +169,7 @@ def _terms(held: Grants, path: Sequence[str]) -> list[tuple[date, date | None]]:
 
 
 def _day(moment: datetime) -> date:
-    return moment.astimezone(ZONE).date()
+    return moment.astimezone(DISTRICT_ZONE).date()
 
 
 def _told(command: RaiseUncovered, state: Layout) -> Sequence[To]:
@@ -189,7 +190,7 @@ def _to(command: LayoutCommand, events: Sequence[LayoutEvent]) -> Sequence[To]:
 def due(state: Layout) -> Mapping[str, datetime]:
     """Give the midnights at which an area is left without anybody who answers for it."""
     return {
-        f"{_UNCOVERED}{name}:{day.isoformat()}": datetime.combine(day, time(), ZONE)
+        f"{_UNCOVERED}{name}:{day.isoformat()}": datetime.combine(day, time(), DISTRICT_ZONE)
         for name, day, _ in gaps(state)
         if (name, day) not in state.told
     }

@@ -7,9 +7,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec.structs import replace
 
+from services.deliberation.layout.changes import AREAS_PER_COMMUNITY_MAX
+from services.deliberation.layout.tree import Tree
 from shared.contracts.deliberation.layout import (
     AreaAdded,
     AreaEnded,
@@ -22,6 +23,7 @@ from shared.contracts.deliberation.layout import (
 )
 from shared.decider import Fact
 from shared.effective import begin, clear, end
+from shared.kit.read_models.effective import as_of
 from shared.kit.read_models.model import Effective, ReadModel, Row
 from shared.kit.read_models.tables import Tables
 
@@ -177,49 +179,25 @@ CADRES = ReadModel(
 
 async def areas_on(tables: Tables, scope: str, day: date) -> list[AreaRow]:
     """Give a community's areas on a day, by id."""
-    rows = await tables.fetch(
-        """
-        SELECT a.scope, a.area, a.valid_from, a.valid_to, a.kind, a.name, a.parent,
-               a.property_firm
-        FROM {areas} AS a
-        WHERE a.scope = $1 AND a.valid_from <= $2 AND (a.valid_to IS NULL OR $2 < a.valid_to)
-        ORDER BY a.area
-        """,
-        scope,
-        day,
+    return await as_of(tables, AREAS, scope, day, after=None, limit=AREAS_PER_COMMUNITY_MAX)
+
+
+async def tree_on(tables: Tables, scope: str, day: date, areas: Sequence[AreaRow]) -> Tree:
+    """Give how these areas of a community stand on a day."""
+    most = len(Hierarchy) * AREAS_PER_COMMUNITY_MAX
+    cells: dict[Hierarchy, dict[str, str]] = {}
+    for cell in await as_of(tables, CELLS, scope, day, after=None, limit=most):
+        cells.setdefault(cell.hierarchy, {})[cell.premises] = cell.area
+    cadres = {
+        row.area: str(row.cadre)
+        for row in await as_of(tables, CADRES, scope, day, after=None, limit=most)
+    }
+    return Tree(
+        parents={row.area: row.parent for row in areas},
+        cells=cells,
+        cadres=cadres,
+        stand_in=cadres.get(STAND_IN, ""),
     )
-    return [msgspec.convert(dict(row), AreaRow) for row in rows]
-
-
-async def cells_on(tables: Tables, scope: str, day: date) -> dict[Hierarchy, dict[str, str]]:
-    """Give, by hierarchy, which area premises belong to on a day by themselves."""
-    rows = await tables.fetch(
-        """
-        SELECT c.premises, c.hierarchy, c.area
-        FROM {premises_cells} AS c
-        WHERE c.scope = $1 AND c.valid_from <= $2 AND (c.valid_to IS NULL OR $2 < c.valid_to)
-        """,
-        scope,
-        day,
-    )
-    found: dict[Hierarchy, dict[str, str]] = {}
-    for row in rows:
-        found.setdefault(Hierarchy(row["hierarchy"]), {})[row["premises"]] = row["area"]
-    return found
-
-
-async def cadres_on(tables: Tables, scope: str, day: date) -> dict[str, UUID]:
-    """Give each area's own cadre on a day, the stand-in under `STAND_IN`."""
-    rows = await tables.fetch(
-        """
-        SELECT c.area, c.cadre
-        FROM {area_cadres} AS c
-        WHERE c.scope = $1 AND c.valid_from <= $2 AND (c.valid_to IS NULL OR $2 < c.valid_to)
-        """,
-        scope,
-        day,
-    )
-    return {row["area"]: row["cadre"] for row in rows}
 
 
 async def living_on(tables: Tables, scope: str, day: date) -> dict[str, tuple[int, int]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 from msgspec.structs import replace
 
-from services.deliberation.timeline import Timeline, changed, on
+from services.deliberation.language import Held, said, value_on
+from services.deliberation.layout.tree import Tree
 from shared.contracts.deliberation.layout import (
     HIERARCHY,
     AreaAdded,
@@ -23,6 +23,7 @@ from shared.contracts.deliberation.layout import (
 )
 from shared.contracts.envelope import Event
 from shared.decider import Fact, State, View
+from shared.effective import begin
 
 
 class Area(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +36,11 @@ class Area(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     starts_on: date
     ends_on: date | None = None
-    parents: Timeline = ()
-    cells: dict[Hierarchy, Timeline] = msgspec.field(default_factory=dict[Hierarchy, Timeline])
-    cadres: Timeline = ()
+    parents: tuple[Held, ...] = ()
+    cells: dict[Hierarchy, tuple[Held, ...]] = msgspec.field(
+        default_factory=dict[Hierarchy, tuple[Held, ...]]
+    )
+    cadres: tuple[Held, ...] = ()
 
     @property
     def hierarchy(self) -> Hierarchy:
@@ -53,39 +56,22 @@ class Layout(State):
     """A community's areas by id, its stand-ins by day, and the gaps that were told."""
 
     areas: dict[str, Area] = msgspec.field(default_factory=dict[str, Area])
-    stand_ins: Timeline = ()
+    stand_ins: tuple[Held, ...] = ()
     told: tuple[tuple[str, date], ...] = ()
 
-    def chain(self, area: str, day: date) -> Iterator[str]:
-        """Give an area and what it stands below on a day, upwards."""
-        while area in self.areas:
-            yield area
-            area = on(self.areas[area].parents, day)
-
-    def below(self, area: str, day: date) -> list[str]:
-        """Give what stands directly below an area, or belongs to it, on a day."""
-        return [
-            name
-            for name, one in self.areas.items()
-            if one.exists(day)
-            and area in (on(one.parents, day), *(on(cell, day) for cell in one.cells.values()))
-        ]
-
-    def cell_of(self, premises: str, hierarchy: Hierarchy, day: date) -> str:
-        """Give the area of a hierarchy that premises belong to: their own, or of those above."""
-        for name in self.chain(premises, day):
-            cell = on(self.areas[name].cells.get(hierarchy, ()), day)
-            if cell:
-                return cell
-        return ""
-
-    def cadre_of(self, area: str, day: date) -> str:
-        """Give who answers for an area: its own cadre, that of one above, or the stand-in."""
-        for name in self.chain(area, day):
-            cadre = on(self.areas[name].cadres, day)
-            if cadre:
-                return cadre
-        return on(self.stand_ins, day)
+    def on(self, day: date) -> Tree:
+        """Give the areas as they stand on a day."""
+        there = {name: area for name, area in self.areas.items() if area.exists(day)}
+        cells: dict[Hierarchy, dict[str, str]] = {}
+        for name, area in there.items():
+            for hierarchy, held in area.cells.items():
+                cells.setdefault(hierarchy, {})[name] = value_on(held, day)
+        return Tree(
+            parents={name: value_on(area.parents, day) for name, area in there.items()},
+            cells=cells,
+            cadres={name: value_on(area.cadres, day) for name, area in there.items()},
+            stand_in=value_on(self.stand_ins, day),
+        )
 
 
 def evolve(state: Layout, fact: Fact) -> Layout:
@@ -101,22 +87,22 @@ def after(state: Layout, event: Event) -> Layout:
                 kind=event.kind,
                 name=event.name,
                 starts_on=day,
-                parents=((day, event.parent),),
+                parents=(Held(value=event.parent, valid_from=day),),
             )
         case AreaMoved(area=name, parent=parent, starts_on=day):
             area = state.areas[name]
-            area = replace(area, parents=changed(area.parents, day, parent))
+            area = replace(area, parents=begin(area.parents, Held(value=parent, valid_from=day)))
         case AreaEnded(area=name, ends_on=day):
             area = replace(state.areas[name], ends_on=day)
         case PremisesAssigned(premises=name, hierarchy=hierarchy, starts_on=day):
             area = state.areas[name]
-            cell = changed(area.cells.get(hierarchy, ()), day, event.area)
+            cell = said(area.cells.get(hierarchy, ()), day, event.area)
             area = replace(area, cells={**area.cells, hierarchy: cell})
         case CadreAssigned(area=name, cadre=cadre, starts_on=day):
             area = state.areas[name]
-            area = replace(area, cadres=changed(area.cadres, day, str(cadre or "")))
+            area = replace(area, cadres=said(area.cadres, day, str(cadre or "")))
         case StandInNamed(cadre=cadre, starts_on=day):
-            return replace(state, stand_ins=changed(state.stand_ins, day, str(cadre or "")))
+            return replace(state, stand_ins=said(state.stand_ins, day, str(cadre or "")))
         case AreaUncovered(area=name, starts_on=day):
             return replace(state, told=(*state.told, (name, day)))
         case _:
@@ -124,4 +110,4 @@ def after(state: Layout, event: Event) -> Layout:
     return replace(state, areas={**state.areas, name: area})
 
 
-LAYOUT = View("deliberation.layout", 1, Layout, Layout(), evolve)
+LAYOUT = View("deliberation.layout", 2, Layout, Layout(), evolve)

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from services.wishes.language import UNCATEGORISED
+from services.wishes.versions import is_new
 from shared.authority import NODE, Allow
 from shared.contracts.deliberation import NodeKind, node_stream
 from shared.contracts.wishes import Category, CategoryPolicyAdopted, category_policy_stream
@@ -132,12 +133,14 @@ def decide(
 ) -> Sequence[To]:
     """Give what follows from a command; nothing when it is already so."""
     categories = _checked(command, states, asked)
-    if 1 <= command.version <= state.version:
-        if state.digests[command.version - 1] != _digest(command.rule, categories):
-            raise PolicyVersionTaken(version=command.version)
+    if not is_new(
+        state.digests,
+        command.version,
+        _digest(command.rule, categories),
+        taken=PolicyVersionTaken,
+        skipped=PolicyVersionSkipped,
+    ):
         return []
-    if command.version != state.version + 1:
-        raise PolicyVersionSkipped(next=state.version + 1)
     event = CategoryPolicyAdopted(version=command.version, rule=command.rule, categories=categories)
     return [To(category_policy_stream(command.district), event)]
 

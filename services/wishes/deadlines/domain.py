@@ -14,7 +14,6 @@ The rules:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
@@ -22,6 +21,7 @@ from typing import Final
 import msgspec
 
 from services.wishes.calendar import WORKING_DAYS_MAX
+from services.wishes.versions import digest_of, is_new
 from shared.authority import NODE, Allow
 from shared.contracts.deliberation import NodeKind, node_stream
 from shared.contracts.envelope import Event
@@ -161,7 +161,7 @@ def evolve(state: Versions, fact: Fact) -> Versions:
     """Follow one fact."""
     match fact.event:
         case WorkingDaysAdopted() | DeadlinePolicyAdopted():
-            return Versions(digests=(*state.digests, _digest(fact.event)))
+            return Versions(digests=(*state.digests, digest_of(fact.event)))
         case _:
             return state
 
@@ -247,17 +247,14 @@ def _check_terms(terms: Sequence[TermDraft]) -> None:
 
 def _next(state: Versions, version: int, event: Event, stream: str) -> Sequence[To]:
     """Adopt the next version, find that it is adopted already, or refuse."""
-    if 1 <= version <= len(state.digests):
-        if state.digests[version - 1] != _digest(event):
-            raise TimeVersionTaken(version=version)
-        return []
-    if version != len(state.digests) + 1:
-        raise TimeVersionSkipped(next=len(state.digests) + 1)
-    return [To(stream, event)]
-
-
-def _digest(event: Event) -> str:
-    return hashlib.sha256(event.model_dump_json().encode()).hexdigest()
+    new = is_new(
+        state.digests,
+        version,
+        digest_of(event),
+        taken=TimeVersionTaken,
+        skipped=TimeVersionSkipped,
+    )
+    return [To(stream, event)] if new else []
 
 
 WORKING_DAYS: Decider[AdoptWorkingDays, Versions] = Decider(

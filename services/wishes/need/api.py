@@ -20,13 +20,14 @@ from services.wishes.need.commands import (
 )
 from services.wishes.need.domain import COST_FEN_MAX, SCORE_MAX
 from services.wishes.need.reading import add_queries
+from shared.contracts.deliberation import PLACE_PATTERN
 from shared.contracts.wishes.needs import DeclineReason, NeedExit, PriorityReason, SourceKind
 from shared.kit.http.bodies import CommandBody, TimedBody
 from shared.kit.http.commands import Call, Draft, Routes
 from shared.kit.service import Rooms
 
 SOURCES_PER_COMMAND_MAX = 100
-Grid = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Grid = Annotated[str, Field(pattern=PLACE_PATTERN)]
 
 
 class NeedBody(TimedBody):

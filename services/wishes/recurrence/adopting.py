@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from services.wishes.calendar import ZONE
+from services.wishes.versions import is_new
 from shared.authority import NODE, Allow
 from shared.contracts.deliberation import node_stream
 from shared.contracts.wishes.recurrence_policy import (
@@ -40,6 +40,7 @@ from shared.decider import (
     To,
     View,
 )
+from shared.effective import DISTRICT_ZONE
 
 TIMES_BOUNDS: Final = (2, 100)
 WINDOW_BOUNDS: Final = (1, 366)
@@ -66,7 +67,7 @@ class Thresholds(State):
 
     def at(self, now: datetime) -> Threshold | None:
         """Give the version in force, if there is one."""
-        today = now.astimezone(ZONE).date()
+        today = now.astimezone(DISTRICT_ZONE).date()
         begun = [one for one in self.versions if one.effective_from <= today]
         return begun[-1] if begun else None
 
@@ -128,12 +129,14 @@ def decide(
         node=command.node,
         effective_from=command.effective_from,
     )
-    if 1 <= command.version <= len(state.versions):
-        if state.versions[command.version - 1] != adopted:
-            raise RecurrenceVersionTaken(version=command.version)
+    if not is_new(
+        state.versions,
+        command.version,
+        adopted,
+        taken=RecurrenceVersionTaken,
+        skipped=RecurrenceVersionSkipped,
+    ):
         return []
-    if command.version != len(state.versions) + 1:
-        raise RecurrenceVersionSkipped(next=len(state.versions) + 1)
     if command.version > VERSIONS_MAX:
         raise RecurrenceVersionsExhausted(versions_max=VERSIONS_MAX)
     event = RecurrencePolicyAdopted(

@@ -9,7 +9,6 @@ The rules:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import msgspec
 
 from services.wishes.calendar import WORKING_DAYS_MAX
 from services.wishes.in_force import WORKING_DAYS, WorkingDays
+from services.wishes.versions import digest_of, is_new
 from shared.authority import NODE
 from shared.contracts.deliberation import NodeKind, node_stream
 from shared.contracts.wishes.deadlines import working_days_stream
@@ -147,13 +147,14 @@ def decide(
         ),
         **{name: getattr(command, name) for name in BOUNDS},
     )
-    known = state.digests
-    if 1 <= command.version <= len(known):
-        if known[command.version - 1] != _digest(event):
-            raise WishPolicyVersionTaken(version=command.version)
+    if not is_new(
+        state.digests,
+        command.version,
+        digest_of(event),
+        taken=WishPolicyVersionTaken,
+        skipped=WishPolicyVersionSkipped,
+    ):
         return []
-    if command.version != len(known) + 1:
-        raise WishPolicyVersionSkipped(next=len(known) + 1)
     return [To(wish_policy_stream(command.district), event)]
 
 
@@ -174,7 +175,7 @@ def evolve_versions(state: PolicyVersions, fact: Fact) -> PolicyVersions:
     """Follow one fact."""
     match fact.event:
         case WishPolicyAdopted():
-            return PolicyVersions(digests=(*state.digests, _digest(fact.event)))
+            return PolicyVersions(digests=(*state.digests, digest_of(fact.event)))
         case _:
             return state
 
@@ -196,10 +197,6 @@ def evolve_terms(state: WishTerms, fact: Fact) -> WishTerms:
             )
         case _:
             return state
-
-
-def _digest(event: WishPolicyAdopted) -> str:
-    return hashlib.sha256(event.model_dump_json().encode()).hexdigest()
 
 
 WISH_TERMS = View("wishes.wish_terms_in_force", 1, WishTerms, WishTerms(), evolve_terms)

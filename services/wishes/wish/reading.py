@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel
 
-from services.wishes.calendar import ZONE
 from services.wishes.wish.policy_reading import add_policy_reading
 from services.wishes.wish.queries import (
     Funnel,
@@ -24,6 +23,7 @@ from services.wishes.wish.queries import (
 )
 from services.wishes.wish.read_model import WishRow
 from services.wishes.wish.refusals import WishNotFound
+from shared.effective import DISTRICT_ZONE
 from shared.kit.http.commands import Routes
 from shared.kit.http.pages import Page, Paging
 from shared.kit.http.queries import Reading
@@ -359,7 +359,9 @@ def _bounds(month: str | None) -> tuple[datetime | None, datetime | None]:
         return None, None
     year, number = int(month[:4]), int(month[5:])
     after = (year + 1, 1) if number == _DECEMBER else (year, number + 1)
-    return datetime(year, number, 1, tzinfo=ZONE), datetime(*after, 1, tzinfo=ZONE)
+    return datetime(year, number, 1, tzinfo=DISTRICT_ZONE), datetime(
+        *after, 1, tzinfo=DISTRICT_ZONE
+    )
 
 
 def _funnel(month: str | None, found: Funnel) -> FunnelAnswer:

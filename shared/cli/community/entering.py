@@ -14,7 +14,6 @@ from datetime import date, datetime, time
 from itertools import groupby
 from typing import Any, Final, TypeVar
 from uuid import uuid5
-from zoneinfo import ZoneInfo
 
 from shared.cli.client import ApiClient
 from shared.cli.community.rows import (
@@ -28,10 +27,10 @@ from shared.cli.community.rows import (
     household_id,
     resident_id,
 )
+from shared.effective import DISTRICT_ZONE
 
 _AREAS: Final = 500
 _ROWS: Final = 200
-_ZONE: Final = ZoneInfo("Asia/Shanghai")
 
 R = TypeVar("R", bound=Record)
 
@@ -153,7 +152,7 @@ def _residence(community: str, one: ResidentRecord) -> dict[str, Any]:
 
 def _grant(community: str, one: ResidentRecord) -> dict[str, Any]:
     resident = resident_id(community, one.resident)
-    starts_at = datetime.combine(one.starts_on, time(), _ZONE)
+    starts_at = datetime.combine(one.starts_on, time(), DISTRICT_ZONE)
     return {
         "grant": str(uuid5(resident, f"{one.role}/{community}")),
         "resident": str(resident),

@@ -14,12 +14,12 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from shared.contracts.deliberation import ResidentKind
+from shared.contracts.deliberation import PLACE_PATTERN, ResidentKind
 from shared.contracts.deliberation.layout import AreaKind
 
 _SPACE: Final = UUID("5f0a4c0e-3f0b-5d5e-9a64-6b1f4f8f9c11")
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Slug = Annotated[str, Field(pattern=PLACE_PATTERN)]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Words = Annotated[str, Field(pattern=r"^[a-z0-9-]+( [a-z0-9-]+)*$", max_length=4096)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]

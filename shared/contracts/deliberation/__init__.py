@@ -15,6 +15,7 @@ from uuid import UUID
 from shared.contracts.envelope import Event
 
 SERVICE = "deliberation"
+PLACE_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"  # of the id of a node or an area
 
 
 class NodeKind(StrEnum):

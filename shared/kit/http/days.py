@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from shared.effective import last_instant
+from shared.effective import DISTRICT_ZONE, last_instant
 
-DISTRICT_ZONE: Final = ZoneInfo("Asia/Shanghai")
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY: Final = date(2999, 12, 31)
 

@@ -8,7 +8,8 @@ from chinese_calendar.constants import holidays, workdays
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.wishes.calendar import CLOSING, NOON, ZONE, Calendar, Year, day_of
+from services.wishes.calendar import CLOSING, NOON, Calendar, Year, day_of
+from shared.effective import DISTRICT_ZONE
 
 YEARS = range(2018, 2027)
 PLAIN = Calendar()
@@ -25,19 +26,19 @@ CHINA = Calendar(
 moments = st.datetimes(
     min_value=datetime(2018, 1, 1),  # noqa: DTZ001 - Hypothesis wants it without a zone
     max_value=datetime(2026, 9, 1),  # noqa: DTZ001 - likewise
-    timezones=st.just(ZONE),
+    timezones=st.just(DISTRICT_ZONE),
 )
 terms = st.integers(1, 60)
 
 
 def at(day: str, hour: int = 10) -> datetime:
-    return datetime.combine(date.fromisoformat(day), datetime.min.time(), ZONE) + timedelta(
-        hours=hour
-    )
+    return datetime.combine(
+        date.fromisoformat(day), datetime.min.time(), DISTRICT_ZONE
+    ) + timedelta(hours=hour)
 
 
 def closing(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), CLOSING, ZONE)
+    return datetime.combine(date.fromisoformat(day), CLOSING, DISTRICT_ZONE)
 
 
 def counted_day_by_day(calendar: Calendar, begin: date, working_days: int) -> date:
@@ -80,9 +81,9 @@ def test_what_comes_after_closing_belongs_to_the_next_day() -> None:
 def test_half_of_a_term_is_a_closing_or_a_noon() -> None:
     monday = at("2024-05-06")
 
-    assert CHINA.half_after(monday, 1) == datetime(2024, 5, 7, NOON.hour, tzinfo=ZONE)
+    assert CHINA.half_after(monday, 1) == datetime(2024, 5, 7, NOON.hour, tzinfo=DISTRICT_ZONE)
     assert CHINA.half_after(monday, 2) == closing("2024-05-07")
-    assert CHINA.half_after(monday, 5) == datetime(2024, 5, 9, NOON.hour, tzinfo=ZONE)
+    assert CHINA.half_after(monday, 5) == datetime(2024, 5, 9, NOON.hour, tzinfo=DISTRICT_ZONE)
     # The fifth is Saturday 11 May, a make-up day.
     assert CHINA.half_after(monday, 10) == closing("2024-05-11")
 
@@ -106,7 +107,9 @@ def test_a_term_outside_its_limits_is_a_bug(working_days: int) -> None:
 def test_a_term_ends_where_a_finger_on_the_calendar_ends(moment: datetime, days: int) -> None:
     end = CHINA.after(moment, days)
 
-    assert end == datetime.combine(counted_day_by_day(CHINA, day_of(moment), days), CLOSING, ZONE)
+    assert end == datetime.combine(
+        counted_day_by_day(CHINA, day_of(moment), days), CLOSING, DISTRICT_ZONE
+    )
     assert chinese_calendar.is_workday(end.date())
 
 

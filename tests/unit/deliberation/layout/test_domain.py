@@ -217,9 +217,9 @@ def test_a_move_holds_from_its_day_and_leaves_the_past(gridded: LayoutSpec) -> N
 
     gridded.when(command).then(*_to(AreaMoved(area="n1", parent="g2", starts_on=JULY)))
     moved = _done(gridded, command)
-    assert _layout(moved).below("g1", JUNE_30) == ["n1", "n2"]
-    assert _layout(moved).below("g1", JULY) == ["n2"]
-    assert _layout(moved).below("g2", JULY) == ["n1", "n3", "n4"]
+    assert _layout(moved).on(JUNE_30).below("g1") == ["n1", "n2"]
+    assert _layout(moved).on(JULY).below("g1") == ["n2"]
+    assert _layout(moved).on(JULY).below("g2") == ["n1", "n3", "n4"]
     moved.when(command).then_nothing()
 
 
@@ -263,10 +263,10 @@ def test_a_unit_belongs_where_its_building_does_unless_something_else_is_said(
     spec = _done(built, AssignPremises(community=ELM, starts_on=DAY, premises=("c1",), area="n1"))
     spec = _done(spec, AssignPremises(community=ELM, starts_on=JULY, premises=("u2",), area="n3"))
     layout = _layout(spec)
-    assert layout.cell_of("u1", Hierarchy.GRID, JULY) == "n1"
-    assert layout.cell_of("u2", Hierarchy.GRID, JUNE_30) == "n1"
-    assert layout.cell_of("u2", Hierarchy.GRID, JULY) == "n3"
-    assert layout.cell_of("u2", Hierarchy.PARTY, JULY) == ""
+    assert layout.on(JULY).cell_of("u1", Hierarchy.GRID) == "n1"
+    assert layout.on(JUNE_30).cell_of("u2", Hierarchy.GRID) == "n1"
+    assert layout.on(JULY).cell_of("u2", Hierarchy.GRID) == "n3"
+    assert layout.on(JULY).cell_of("u2", Hierarchy.PARTY) == ""
 
 
 def test_only_premises_are_assigned_and_only_to_another_hierarchy(built: LayoutSpec) -> None:
@@ -312,7 +312,7 @@ def test_a_divided_area_ends_when_all_is_taken(built: LayoutSpec) -> None:
 def test_a_divided_area_stays_for_what_is_not_taken(gridded: LayoutSpec) -> None:
     into = (SplitDraft(area="g5", name="5", takes=("n2",)),)
     spec = _done(gridded, SplitArea(community=ELM, starts_on=JULY, area="g1", into=into))
-    assert _layout(spec).below("g1", JULY) == ["n1"]
+    assert _layout(spec).on(JULY).below("g1") == ["n1"]
     assert _layout(spec).areas["g1"].ends_on is None
 
 
@@ -326,9 +326,9 @@ def test_merged_areas_end_and_the_new_one_has_everything(gridded: LayoutSpec) ->
     merge = MergeAreas(community=ELM, starts_on=JULY, areas=("g1", "g2"), into="g3", name="3")
     spec = _done(gridded, merge)
     layout = _layout(spec)
-    assert layout.below("g3", JULY) == ["n1", "n2", "n3", "n4"]
+    assert layout.on(JULY).below("g3") == ["n1", "n2", "n3", "n4"]
     assert [layout.areas[name].ends_on for name in ("g1", "g2")] == [JULY, JULY]
-    assert layout.below("g1", JUNE_30) == ["n1", "n2"]
+    assert layout.on(JUNE_30).below("g1") == ["n1", "n2"]
 
 
 def test_merged_areas_of_two_cadres_need_one(gridded: LayoutSpec) -> None:
@@ -339,7 +339,7 @@ def test_merged_areas_of_two_cadres_need_one(gridded: LayoutSpec) -> None:
     named = MergeAreas(
         community=ELM, starts_on=JULY, areas=("g1", "g2"), into="g3", name="3", cadre=str(BEN)
     )
-    assert _layout(_done(spec, named)).cadre_of("g3", JULY) == str(BEN)
+    assert _layout(_done(spec, named)).on(JULY).cadre_of("g3") == str(BEN)
 
 
 def test_areas_of_two_kinds_do_not_become_one(gridded: LayoutSpec) -> None:
@@ -352,8 +352,8 @@ def test_a_neighbourhood_is_answered_for_by_the_cadre_of_its_grid(gridded: Layou
     spec = _done(gridded, AssignCadre(community=ELM, starts_on=DAY, areas=("g1",), cadre=str(ANN)))
     spec = _done(spec, AssignCadre(community=ELM, starts_on=JULY, areas=("n2",), cadre=str(BEN)))
     layout = _layout(spec)
-    assert [layout.cadre_of("n1", day) for day in (JUNE_30, JULY)] == [str(ANN), str(ANN)]
-    assert [layout.cadre_of("n2", day) for day in (JUNE_30, JULY)] == [str(ANN), str(BEN)]
+    assert [layout.on(day).cadre_of("n1") for day in (JUNE_30, JULY)] == [str(ANN), str(ANN)]
+    assert [layout.on(day).cadre_of("n2") for day in (JUNE_30, JULY)] == [str(ANN), str(BEN)]
 
 
 def test_who_is_no_cadre_on_that_day_answers_for_nothing(gridded: LayoutSpec) -> None:
@@ -375,8 +375,8 @@ def test_a_cadre_who_leaves_is_replaced_everywhere_on_one_day(gridded: LayoutSpe
     replace = ReplaceCadre(community=ELM, starts_on=JULY, cadre=str(ANN), successor=str(BEN))
     spec = _done(spec, replace)
     layout = _layout(spec)
-    assert {layout.cadre_of(area, JUNE_30) for area in areas} == {str(ANN)}
-    assert {layout.cadre_of(area, JULY) for area in areas} == {str(BEN)}
+    assert {layout.on(JUNE_30).cadre_of(area) for area in areas} == {str(ANN)}
+    assert {layout.on(JULY).cadre_of(area) for area in areas} == {str(BEN)}
     assert spec.timers(STREAM) == {}
 
 
@@ -396,7 +396,7 @@ def test_the_stand_in_answers_for_who_left(gridded: LayoutSpec) -> None:
     spec = _done(gridded, AssignCadre(community=ELM, starts_on=DAY, areas=("g1",), cadre=str(ANN)))
     spec = _done(spec, NameStandIn(community=ELM, starts_on=DAY, cadre=str(BEN)))
     spec = _done(spec, ReplaceCadre(community=ELM, starts_on=JULY, cadre=str(ANN)))
-    assert _layout(spec).cadre_of("g1", JULY) == str(BEN)
+    assert _layout(spec).on(JULY).cadre_of("g1") == str(BEN)
     assert spec.timers(STREAM) == {}
 
 
@@ -408,8 +408,8 @@ def test_a_cadre_answers_until_the_term_ends() -> None:
     spec = spec.given(grants_stream(ANN), _cadre(ANN, until), scope=DISTRICT)
     spec = _add(spec, AreaKind.GRID, ["g1"])
     spec = _done(spec, AssignCadre(community=ELM, starts_on=DAY, areas=("g1",), cadre=str(ANN)))
-    assert _layout(spec).cadre_of("g1", JUNE_30) == str(ANN)
-    assert _layout(spec).cadre_of("g1", JULY) == ""
+    assert _layout(spec).on(JUNE_30).cadre_of("g1") == str(ANN)
+    assert _layout(spec).on(JULY).cadre_of("g1") == ""
     assert list(spec.timers(STREAM)) == ["uncovered:g1:2025-07-01"]
 
 
@@ -424,7 +424,7 @@ def test_grids_of_dongting_give_two_neighbourhoods_and_june_stays_as_it_was() ->
     layout = _layout(_done(spec, moved))
 
     def sizes(day: date) -> list[int]:
-        return [len(layout.below(f"g{number}", day)) for number in range(1, 11)]
+        return [len(layout.on(day).below(f"g{number}")) for number in range(1, 11)]
 
     assert sizes(JUNE_30) == [24, 24, 24, 24, 24, 24, 24, 24, 25, 25]
     assert sizes(JULY) == [24, 24, 22, 26, 24, 24, 24, 24, 25, 25]
