@@ -28,7 +28,8 @@ class Engine:
     """Folds pages into the tables of the models it was made for, those of one kind of cursors.
 
     With `rows_cached_max` it remembers rows that it wrote, so many a model at most: for tables that
-    nobody else writes. What it remembers it forgets whenever a page was not written.
+    nobody else writes. What it remembers it forgets whenever a page was not written, and where
+    somebody else has moved the table on.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Engine:
         """Fold a page into one model's table, up to where it can follow; no cursor moves."""
         codec, known = self._codecs[model.name], self._known[model.name]
         planned = plan(model, self._vocabularies[model.name], page)
-        before = known.among(planned.keys)
+        before = known.among(planned.keys, position=page.after)
         missing = [key for key in planned.keys if key not in before]
         if missing:
             text = await connection.fetchval(codec.load, codec.subjects(missing))
@@ -145,7 +146,11 @@ class Engine:
             await connection.execute(codec.upsert, codec.rows(folded.rows))
         if folded.deleted:
             await connection.execute(codec.delete, codec.keys(folded.deleted))
-        known.learn({codec.key_of(row): row for row in folded.rows}, folded.deleted)
+        known.learn(
+            {codec.key_of(row): row for row in folded.rows},
+            folded.deleted,
+            position=folded.through,
+        )
         return folded
 
     async def _stop(self, model: ReadModel[Any], page: Page, error: Exception) -> None:

@@ -1,4 +1,7 @@
-"""Rows that a build wrote itself and need not be read again; bounded, the latest written stay."""
+"""Rows that a build wrote itself and need not be read again; bounded, the latest written stay.
+
+They are known as of one position: where somebody else moved the table on, nothing is known.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,22 @@ class KnownRows:
 
     def __init__(self, rows_max: int) -> None:
         self._rows_max = rows_max
+        self._position = 0
         self._rows: dict[Key, Any] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def among(self, keys: Iterable[Key]) -> dict[Key, Any]:
-        """Give what is known of these keys."""
+    def among(self, keys: Iterable[Key], *, position: int) -> dict[Key, Any]:
+        """Give what is known of these keys in a table that stands at a position."""
+        if position != self._position:
+            self.forget()
         rows = self._rows
         return {key: rows[key] for key in keys if key in rows} if rows else {}
 
-    def learn(self, written: Mapping[Key, Any], deleted: Iterable[Key]) -> None:
-        """Remember what was written, and forget what was written longest ago."""
+    def learn(self, written: Mapping[Key, Any], deleted: Iterable[Key], *, position: int) -> None:
+        """Remember what was written, up to a position, and forget what was written longest ago."""
+        self._position = position
         if self._rows_max == 0:
             return
         for changes in (written, dict.fromkeys(deleted)):

@@ -231,6 +231,18 @@ async def test_two_builders_at_once_fold_each_event_once(lab: Lab) -> None:
     assert await lab.rows(TOTALS) == [Total(scope="elm", events=40)]
 
 
+async def test_builders_that_take_turns_fold_each_event_once(lab: Lab) -> None:
+    await lab.append(*(put("lamp") for _ in range(12)))
+    async with lab.pool.acquire() as connection:
+        await ask_for_build(connection, TOTALS, anew=True)
+    one, other = builder(lab, TOTALS), builder(lab, TOTALS)
+    for each in (one, other, one, other):  # nobody is overtaken: each reads where the build stands
+        assert await each.step()
+    await one.run(asyncio.Event())
+    await asyncio.gather(one.close(), other.close())
+    assert await lab.rows(TOTALS) == [Total(scope="elm", events=12)]
+
+
 async def test_what_a_build_remembers_is_forgotten_when_its_page_is_lost(lab: Lab) -> None:
     await lab.append(*(put("lamp", number) for number in range(1, 7)))
     tail = Tail(REGISTRY, (ITEMS,))
